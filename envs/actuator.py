@@ -1,0 +1,237 @@
+"""Carrying out one action on a page with real input: mouse and keys, the way a person's would arrive."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from playwright.sync_api import CDPSession, Error, Page
+
+from envs.action import OPEN_WEB_VERBS, PAGE, Action, ActionError
+from envs.html import Element, parse_html
+
+DRAG_STEPS = 8
+"""Mouse moves between the two ends of a drag; libraries that start dragging after some distance need more than one."""
+
+_PARKED = -5
+"""Where the pointer rests between episodes: outside the page, so that nothing is hovered."""
+
+# Fields whose value is not typed key by key, with the forms that are understood beside the value's own.
+_SET_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "date": ("%Y-%m-%d", ("%m/%d/%Y", "%B %d, %Y")),
+    "time": ("%H:%M", ("%I:%M %p", "%H:%M:%S", "%I:%M:%S %p")),
+    "datetime-local": ("%Y-%m-%dT%H:%M", ("%m/%d/%Y %I:%M %p", "%m/%d/%Y, %I:%M %p", "%Y-%m-%d %H:%M")),
+    "month": ("%Y-%m", ("%m/%Y", "%B %Y")),
+    "week": ("", ()),
+    "color": ("", ()),
+    "range": ("", ()),
+}
+
+
+@dataclass
+class Seen:
+    """What ``page.js`` reported last; nothing on the page changes until the next action.
+
+    Attributes:
+        html: the page.
+        boxes: x, y, width, height of each element, in CSS pixels of the viewport, flattened.
+        refs: the ref of each element, -1 where it has none.
+        points: where to click each ref that is in view.
+        rest: whatever else the page's own script reports (reward, done).
+    """
+
+    html: str
+    boxes: list[float]
+    refs: list[int]
+    points: dict[int, tuple[float, float]]
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, reported: dict[str, Any]) -> Seen:
+        points = {int(ref): (x, y) for ref, (x, y) in reported.pop("points").items()}
+        return cls(reported.pop("html"), reported.pop("boxes"), reported.pop("refs"), points, reported)
+
+    @cached_property
+    def elements(self) -> dict[int, Element]:
+        """The elements that have a ref, by ref."""
+        return {element.ref: element for element in parse_html(self.html).walk() if element.ref is not None}
+
+
+class Actuator:
+    """Hands and eyes on one page.
+
+    Args:
+        page: the page, with ``clock.js`` and ``page.js`` loaded before its own scripts.
+        observe: JavaScript expression, with ``{ms}`` in it, that lets time pass and reports what is on the page.
+    """
+
+    def __init__(self, page: Page, observe: str):
+        self.page = page
+        self._observe = observe
+        self._session: CDPSession = page.context.new_cdp_session(page)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression, awaited. One message each way."""
+        answer = self._session.send(
+            "Runtime.evaluate", {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        )
+        if details := answer.get("exceptionDetails"):
+            raise Error(details.get("exception", {}).get("description", details["text"]))
+        return answer["result"].get("value")
+
+    def observe(self, milliseconds: int = 0) -> Seen:
+        """Lets the page's time pass and reads the page."""
+        return Seen.read(self.evaluate(self._observe.replace("{ms}", str(milliseconds))))
+
+    def screenshot(self) -> str:
+        """The viewport as base64 PNG. The CDP call, unlike ``page.screenshot``, edits nothing on the page."""
+        return self._session.send("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})["data"]
+
+    def park(self) -> None:
+        """Takes the pointer off the page, so that nothing is hovered."""
+        self._press(_PARKED, _PARKED, clicks=1)
+
+    def carry_out(self, action: Action, seen: Seen) -> None:
+        """Does it. What was seen must be the latest.
+
+        Raises:
+            ActionError: if this page cannot do it; nothing was changed then.
+        """
+        verb, args = action.verb, action.args
+        if verb in OPEN_WEB_VERBS:
+            raise ActionError(f"{verb} is for the open web only, not for this page")
+        for ref in action.refs:
+            if ref not in seen.refs:
+                raise ActionError(f"ref {ref} is not on the page now; choose one that is in the html")
+        if verb == "click":
+            self._press(*self._point(args[0], seen), clicks=1)
+        elif verb == "dblclick":
+            point = self._point(args[0], seen)
+            self._press(*point, clicks=1)
+            self._press(*point, clicks=2)
+        elif verb == "hover":
+            self.page.mouse.move(*self._point(args[0], seen))
+            self._frame()
+        elif verb == "type":
+            self._type(int(args[0]), str(args[1]), seen)
+        elif verb == "press":
+            self._keys(str(args[0]))
+        elif verb == "select":
+            self._select(int(args[0]), [str(label) for label in args[1:]], seen)
+        elif verb == "drag":
+            self._point(args[1], seen)  # both may have to be scrolled: the start last, so that it is in view
+            start = self._point(args[0], seen)
+            self._drag(start, self.observe().points.get(int(args[1]), start))
+        elif verb == "click_xy":
+            self._press(*self._inside(args[0], args[1]), clicks=1)
+        elif verb == "drag_xy":
+            self._drag(self._inside(args[0], args[1]), self._inside(args[2], args[3]))
+        elif verb == "scroll":
+            ref = "null" if args[0] == PAGE else args[0]
+            self.evaluate(f"__webagent.scroll({ref}, {json.dumps(args[1])})")
+            self._frame()
+
+    def _press(self, x: float, y: float, clicks: int) -> None:
+        # No move before it: the browser derives over, enter and leave from the press itself, whereas a move of its own
+        # would be held back until the next 60 Hz frame, and the next screenshot with it.
+        for kind in ("mousePressed", "mouseReleased"):
+            self._session.send(
+                "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": clicks}
+            )
+
+    def _point(self, ref: int | str, seen: Seen) -> tuple[float, float]:
+        point = seen.points.get(int(ref))
+        if point is None:
+            self.evaluate(f"__webagent.scrollTo({ref})")
+            self._frame()
+            point = self.observe().points.get(int(ref))
+        if point is None:
+            raise ActionError(f"ref {ref} cannot be scrolled into view")
+        return point
+
+    def _frame(self) -> None:
+        # Scrolling by keys, and scroll and hover events, come with the next frame, which a screenshot brings about.
+        self.screenshot()
+
+    def _inside(self, x: int | str, y: int | str) -> tuple[int, int]:
+        width, height = self.page.viewport_size["width"], self.page.viewport_size["height"]
+        if not (0 <= int(x) < width and 0 <= int(y) < height):
+            raise ActionError(f"{x} {y} lies outside the viewport of {width} x {height} pixels")
+        return int(x), int(y)
+
+    def _drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move(*end, steps=DRAG_STEPS)
+        mouse.up()
+        self._frame()
+
+    def _keys(self, keys: str) -> None:
+        try:
+            self.page.keyboard.press(keys)
+        except Error as error:
+            if "Unknown key" in error.message:
+                raise ActionError(f"unknown key {keys!r}; expected DOM names such as Enter, ArrowDown, Control+C") from error
+            raise
+        self._frame()
+
+    def _type(self, ref: int, text: str, seen: Seen) -> None:
+        element = seen.elements[ref]
+        if "type" not in element.verbs:
+            raise ActionError(f"ref {ref} is a <{element.tag}> that takes no text; type needs a field that can be edited")
+        kind = element.attributes.get("type", "text") if element.tag == "input" else ""
+        if kind in _SET_FIELDS:
+            value = field_value(kind, text)
+            result = self.evaluate(f"__webagent.setValue({ref}, {json.dumps(value)})")
+            if result != value:
+                raise ActionError(f"the {kind} field took {text!r} as {result!r}; expected for example {_example(kind)}")
+            return
+        if not element.has("focused"):
+            self._press(*self._point(ref, seen), clicks=1)
+        self.evaluate(f"__webagent.selectAll({ref})")
+        if element.tag == "input":
+            text = text.replace("\n", " ").replace("\r", " ")
+        if text:
+            self.page.keyboard.type(text)
+        else:
+            self.page.keyboard.press("Delete")
+
+    def _select(self, ref: int, labels: list[str], seen: Seen) -> None:
+        element = seen.elements[ref]
+        if "select" not in element.verbs:
+            raise ActionError(f"ref {ref} is a <{element.tag}>; select needs a <select>")
+        if len(labels) > 1 and not element.has("multiple"):
+            raise ActionError(f"the list of ref {ref} takes one option, got {len(labels)}")
+        missing = self.evaluate(f"__webagent.select({ref}, {json.dumps(labels)})")
+        if missing:
+            options = ", ".join(repr(option.text) for option in element.find_all("option")[:12])
+            raise ActionError(f"ref {ref} has no option {missing[0]!r} to choose; it has {options}")
+
+
+def field_value(kind: str, text: str) -> str:
+    """The value that an ``<input>`` of that type stores for a text as its field would show it.
+
+    Raises:
+        ActionError: if the text cannot be read as that.
+    """
+    stored, shown = _SET_FIELDS[kind]
+    text = re.sub(r"\s+", " ", text).strip()  # a time's narrow no-break space too
+    if not stored or not text:
+        return text
+    for form in (stored, *shown):
+        try:
+            return datetime.strptime(text, form).strftime(stored)
+        except ValueError:
+            continue
+    raise ActionError(f"{text!r} is not a {kind}; expected for example {_example(kind)}")
+
+
+def _example(kind: str) -> str:
+    stored, shown = _SET_FIELDS[kind]
+    moment = datetime(2016, 3, 15, 14, 30)
+    return " or ".join(moment.strftime(form) for form in (stored, *shown[:1])) if stored else f"a {kind} value"

@@ -1,0 +1,67 @@
+// What a MiniWoB++ page needs besides page.js: start an episode, read its reward.
+(() => {
+  const NEVER = 2147483647;
+  const agent = window.__webagent;
+  const clock = window.__webagentClock;
+
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("#reward-display,#click-canvas,#sync-task-cover{display:none!important}");
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+
+  function rest() {
+    if (document.activeElement && document.activeElement !== document.body) document.activeElement.blur();
+    document.getSelection().removeAllRanges();
+    for (const element of document.querySelectorAll("*")) if (element.scrollTop || element.scrollLeft) element.scrollTo(0, 0);
+    window.scrollTo(0, 0);
+  }
+
+  // Pictures named in style sheets are fetched only when first shown, in real time. Fetched beforehand, and kept, they are
+  // there in the first screenshot as in all later ones.
+  const pictures = [];
+  function pictureAddresses() {
+    const found = new Set();
+    for (const { href, cssRules } of document.styleSheets) {
+      for (const rule of cssRules) for (const [, address] of rule.cssText.matchAll(/url\("([^"]+)"\)/g)) {
+        if (!/^@font-face/.test(rule.cssText)) found.add(new URL(address, href || location.href).href);
+      }
+    }
+    return found;
+  }
+
+  agent.miniwob = {
+    // To be called once after the page has been loaded.
+    async ready() {
+      for (const address of pictureAddresses()) { const picture = new Image(); picture.src = address; pictures.push(picture); }
+      await Promise.all(pictures.map((picture) => picture.decode().catch(() => {})));
+      await document.fonts.ready;
+    },
+    // Returns the instruction, or null where what is left of the last episode still moves: then the page has to be loaded
+    // anew. A page that was just loaded may have something that always moves.
+    async start(seed, milliseconds, fresh) {
+      rest();
+      if (!fresh) await clock.advance(1000);
+      if (core.EP_TIMER !== null) { clearTimeout(core.EP_TIMER); core.EP_TIMER = null; }
+      core.clearTimer();
+      if (!fresh && clock.pending()) return null;
+      rest();
+      clock.rewind();
+      agent.forget();
+      core.EPISODE_MAX_TIME = NEVER;
+      WOB_EPISODE_ID = 0;
+      WOB_TASK_READY = true;
+      Math.seedrandom(seed);
+      core.startEpisodeReal();
+      await clock.advance(milliseconds);
+      for (let waited = 0; !WOB_TASK_READY && waited < 100; waited++) await clock.advance(100);
+      const utterance = core.getUtterance();
+      return (typeof utterance === "string" ? utterance : utterance.utterance).toWellFormed();
+    },
+    async observe(milliseconds, options) {
+      if (milliseconds) await clock.advance(milliseconds);
+      const seen = agent.observe(options);
+      seen.done = WOB_DONE_GLOBAL === true;
+      seen.rawReward = Number(WOB_RAW_REWARD_GLOBAL) || 0;
+      return seen;
+    },
+  };
+})();

@@ -1,0 +1,213 @@
+"""MiniWoB++ as a gymnasium environment: one page per task, kept open, reset inside the page."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from PIL import Image
+
+from envs import browser as browsers
+from envs import tasks
+from envs.action import Action, ActionError, ActionSpace
+from envs.actuator import Actuator, Seen
+from envs.browser import BrowserConfig, BrowserFault
+from envs.loop import Observation
+from envs.observation import MAX_ELEMENTS, observation_space
+
+WIDTH, HEIGHT = 160, 210
+"""Size of a MiniWoB++ page in CSS pixels."""
+
+TRAINING_SEEDS = (10_000_000, 1_000_000_000)
+"""Page seeds for training, first and one past the last. All below the first are kept for validation and evaluation."""
+
+FURNITURE = ("reward-display", "click-canvas", "sync-task-cover")
+"""Ids of what MiniWoB++ itself puts beside the task; neither html nor screenshot shows them."""
+
+
+@cache
+def script(name: str) -> str:
+    """The text of one of this package's JavaScript files."""
+    return files("envs").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def page_url(task: str) -> str:
+    """File URL of a task's page inside the installed ``miniwob`` package (found, not imported: that would register its own environments)."""
+    spec = importlib.util.find_spec("miniwob")
+    if spec is None or spec.origin is None:
+        raise ImportError("the package `miniwob` is not installed: pip install miniwob")
+    path = Path(spec.origin).parent / "html" / "miniwob" / f"{task}.html"
+    if not path.is_file():
+        raise tasks.UnknownTask(f"the installed miniwob package has no page for {task!r} at {path}")
+    return path.as_uri()
+
+
+class MiniWoBEnv(gymnasium.Env):
+    """One MiniWoB++ task.
+
+    ``reset(seed=N)`` takes N as the page seed; without one it is drawn from ``TRAINING_SEEDS``. ``reward`` is 1.0 at the
+    end of an episode that succeeded by the strict rule, else 0.0. ``info`` holds ``task``, ``seed``, ``raw_reward`` (the
+    page's own, without time decay) and, only if the browser broke, ``fault``.
+
+    Args:
+        task: name of the task, e.g. ``click-button``.
+        max_steps: step limit; the task table's where None.
+        screenshot: whether to take pictures; black ones where False, which is faster.
+        viewport: width and height in CSS pixels.
+        headless: False shows the browser's window.
+
+    Raises:
+        envs.tasks.UnknownTask: if there is no such task.
+        envs.browser.BrowserError: on the first reset, if no browser could be found or started.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 2}
+
+    def __init__(self, task: str, *, max_steps: int | None = None, screenshot: bool = True,
+                 viewport: tuple[int, int] = (WIDTH, HEIGHT), headless: bool = True, render_mode: str | None = None):
+        self.task = tasks.get(task)
+        self.max_steps = max_steps or self.task.max_steps
+        self.render_mode = render_mode
+        self.observation_space = observation_space(*viewport)
+        self.action_space = ActionSpace(width=viewport[0], height=viewport[1])
+        self._viewport = viewport
+        self._pictures = screenshot
+        self._config = BrowserConfig(headless=headless)
+        self._actuator: Actuator | None = None
+        self._observation: Observation | None = None
+        self._seen: Seen | None = None
+        self._info: dict[str, Any] = {}
+        self._steps = 0
+
+    @property
+    def browser_version(self) -> str:
+        """Name and build of the browser."""
+        return browsers.shared(self._config).version
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Observation, dict[str, Any]]:
+        super().reset(seed=seed)
+        page_seed = int(self.np_random.integers(*TRAINING_SEEDS)) if seed is None else int(seed)
+        self._steps = 0
+        self._info = {"task": self.task.name, "seed": page_seed, "raw_reward": 0.0}
+        try:
+            instruction = self._start(page_seed)
+        except BrowserFault:
+            self._drop_page()
+            try:
+                instruction = self._start(page_seed)
+            except BrowserFault as fault:
+                self._drop_page()
+                return self._blank(), self._info | {"fault": f"reset: {fault}"}
+        return self._observe(instruction), dict(self._info)
+
+    def step(self, action: str | Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        if self._observation is None:
+            raise gymnasium.error.ResetNeeded("call reset() before step(), and after an episode that ended in a fault")
+        self._steps += 1
+        error = ""
+        try:
+            with browsers.shared(self._config).deadline():
+                try:
+                    parsed = action if isinstance(action, Action) else Action.parse(action)
+                    self._actuator.carry_out(parsed, self._seen)
+                except ActionError as refused:
+                    error = str(refused)
+                self._seen = self._actuator.observe(self.task.tick_ms)
+            observation = self._observe(self._observation["instruction"], error)
+        except BrowserFault as fault:
+            observation = self._observation
+            self._drop_page()
+            return observation, 0.0, False, True, self._info | {"fault": str(fault)}
+        terminated = self._seen.rest["done"]
+        raw = float(self._seen.rest["rawReward"]) if terminated else 0.0
+        self._info["raw_reward"] = raw
+        reward = 1.0 if terminated and raw >= self.task.success_threshold else 0.0
+        return observation, reward, terminated, not terminated and self._steps >= self.max_steps, dict(self._info)
+
+    def render(self) -> np.ndarray | None:
+        """The last screenshot, uint8 H x W x 3."""
+        return None if self._observation is None else self._observation["screenshot"]
+
+    def close(self) -> None:
+        """Closes the page; the browser stays for the other environments of this process."""
+        self._drop_page()
+
+    def _start(self, page_seed: int) -> str:
+        browser = browsers.shared(self._config)
+        fresh = self._actuator is None
+        if fresh:
+            self._open(browser)
+        with browser.deadline():
+            self._actuator.park()
+            start = f"__webagent.miniwob.start({page_seed}, {self.task.tick_ms}, %s)"
+            instruction = None if fresh or self.task.reload else self._actuator.evaluate(start % "false")
+            if instruction is None:
+                if not fresh:
+                    self._load()
+                instruction = self._actuator.evaluate(start % "true")
+            self._seen = self._actuator.observe()
+        return instruction
+
+    def _open(self, browser: browsers.Browser) -> None:
+        width, height = self._viewport
+        scripts = tuple(script(name) for name in ("clock.js", "page.js", "miniwob.js"))
+        page = browser.new_page(width=width, height=height, scripts=scripts, offline=True)
+        options = json.dumps({"maxElements": MAX_ELEMENTS, "furniture": FURNITURE})
+        with browser.deadline():
+            self._actuator = Actuator(page, f"__webagent.miniwob.observe({{ms}}, {options})")
+            self._load()
+
+    def _load(self) -> None:
+        self._actuator.page.goto(page_url(self.task.name))
+        self._actuator.evaluate("__webagent.miniwob.ready()")
+
+    def _drop_page(self) -> None:
+        if self._actuator is not None:
+            try:
+                with browsers.shared(self._config).deadline(5):
+                    self._actuator.page.context.close()
+            except BrowserFault:
+                pass
+        self._actuator = self._seen = self._observation = None
+
+    def _observe(self, instruction: str, error: str = "") -> Observation:
+        seen = self._seen
+        boxes = np.zeros((MAX_ELEMENTS, 4), np.float32)
+        refs = np.full(MAX_ELEMENTS, -1, np.int32)
+        count = len(seen.refs)
+        boxes[:count] = np.asarray(seen.boxes, np.float32).reshape(count, 4)
+        refs[:count] = seen.refs
+        self._observation = {
+            "instruction": instruction,
+            "html": seen.html,
+            "screenshot": self._picture(),
+            "boxes": boxes,
+            "refs": refs,
+            "last_error": error,
+        }
+        return self._observation
+
+    def _picture(self) -> np.ndarray:
+        width, height = self._viewport
+        if not self._pictures:
+            return np.zeros((height, width, 3), np.uint8)
+        with browsers.shared(self._config).deadline():
+            data = base64.b64decode(self._actuator.screenshot())
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    def _blank(self) -> Observation:
+        width, height = self._viewport
+        return {
+            "instruction": "", "html": "", "screenshot": np.zeros((height, width, 3), np.uint8),
+            "boxes": np.zeros((MAX_ELEMENTS, 4), np.float32), "refs": np.full(MAX_ELEMENTS, -1, np.int32),
+            "last_error": "",
+        }

@@ -1,0 +1,272 @@
+// The one in-page pass: writes the page as compact HTML with refs, boxes and live state. `envs/html.py` reads it back.
+// Runs before any script of the page, because it has to see which elements get listeners.
+(() => {
+  const MOUSE_EVENTS = new Set(["click", "dblclick", "mousedown", "mouseup", "mouseover", "mouseenter", "mousemove",
+    "pointerdown", "pointerup", "touchstart", "dragstart"]);
+  const ACTIVE_TAGS = new Set(["a", "button", "input", "select", "textarea", "li", "summary", "label"]);
+  const SKIPPED_TAGS = new Set(["script", "style", "template", "noscript", "head", "meta", "link", "title", "defs"]);
+  const VOID_TAGS = new Set("input img br hr area col embed source track wbr canvas textarea".split(" "));
+  const GENERIC_TAGS = new Set(["div", "span", "tbody", "center", "section", "article", "main", "g", "form", "p"]);
+  const TEXT_ATTRIBUTES = ["for", "placeholder", "alt", "title", "aria-label", "role"];
+  const SVG_ATTRIBUTES = ["x", "y", "font-size", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "width", "height", "points", "d",
+    "transform", "fill", "stroke"];
+  const COLOURS = [["background-color", "backgroundColor"], ["color", "color"], ["fill", "fill"], ["stroke", "stroke"]];
+  const GENERATED_ID = /^(ui-id-|dp|ui-accordion-|ui-tooltip-)[\w-]*\d/; // counters of widget libraries: differ from run to run
+
+  // Which elements listen to the mouse: element -> number of such listeners.
+  const listeners = new WeakMap();
+  const count = (target, type, by) => {
+    if (MOUSE_EVENTS.has(type) && target instanceof Element) listeners.set(target, Math.max(0, (listeners.get(target) || 0) + by));
+  };
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  EventTarget.prototype.addEventListener = function (type, listener, options) {
+    if (listener) count(this, type, 1);
+    return addEventListener.call(this, type, listener, options);
+  };
+  EventTarget.prototype.removeEventListener = function (type, listener, options) {
+    if (listener) count(this, type, -1);
+    return removeEventListener.call(this, type, listener, options);
+  };
+  const listens = (element) => listeners.get(element) > 0 || element.onclick || element.onmousedown || element.onmouseup ||
+    element.ondblclick || element.onpointerdown;
+
+  let refs = new WeakMap();  // element -> ref
+  let elements = [];         // ref -> element
+  function refOf(element) {
+    let ref = refs.get(element);
+    if (ref === undefined) { ref = elements.length; elements.push(element); refs.set(element, ref); }
+    return ref;
+  }
+
+  // What a document may not hold: lone surrogates. What HTML must not hold bare: & < > ".
+  const clean = (text) => text.toWellFormed().replace(/\u00a0/g, " ").replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, "");
+  const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+  const escapeText = (text) => text.replace(/[&<>]/g, (c) => ENTITIES[c]);
+  const escapeValue = (text) => text.replace(/[&<>"]/g, (c) => ENTITIES[c]);
+  const attribute = (name, value) => {
+    value = clean(String(value));
+    return /^[\w.:#%/()-]+$/.test(value) ? ` ${name}=${value}` : ` ${name}="${escapeValue(value)}"`;
+  };
+  const round = (text) => text.replace(/-?\d+\.\d+(e-?\d+)?/g, (number) => String(Math.round(number * 10) / 10 + 0));
+
+  const intersect = (a, b) => ({
+    left: Math.max(a.left, b.left), top: Math.max(a.top, b.top),
+    right: Math.min(a.right, b.right), bottom: Math.min(a.bottom, b.bottom),
+  });
+  const isEmpty = (rect) => rect.right - rect.left < 1 || rect.bottom - rect.top < 1;
+  const EVERYWHERE = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
+
+  function scrollable(element, style) {
+    const flows = (value) => value === "auto" || value === "scroll";
+    return (flows(style.overflowY) && element.scrollHeight > element.clientHeight + 1) ||
+      (flows(style.overflowX) && element.scrollWidth > element.clientWidth + 1);
+  }
+
+  // A point of the element that a click hits: the middle of what is visible, moved into the shape where it is outside.
+  function pointOf(element, visible) {
+    let area = visible;
+    if (!(element instanceof SVGElement)) {
+      const lines = element.getClientRects(); // a link broken over two lines: its box's middle may lie beside it
+      if (lines.length > 1) {
+        for (const line of lines) { const part = intersect(line, visible); if (!isEmpty(part)) { area = part; break; } }
+      }
+    }
+    const middle = [(area.left + area.right) / 2, (area.top + area.bottom) / 2];
+    if (!element.isPointInFill || !element.getScreenCTM) return middle;
+    const matrix = element.getScreenCTM();
+    if (!matrix) return middle;
+    const inverse = matrix.inverse();
+    const inside = (x, y) => {
+      const point = new DOMPoint(x, y).matrixTransform(inverse);
+      return element.isPointInFill(point) || element.isPointInStroke(point);
+    };
+    if (inside(...middle)) return middle;
+    let best = middle, nearest = Infinity;
+    const GRID = 24;
+    for (let i = 1; i < GRID; i++) for (let j = 1; j < GRID; j++) {
+      const x = area.left + (area.right - area.left) * i / GRID, y = area.top + (area.bottom - area.top) * j / GRID;
+      const distance = Math.hypot(x - middle[0], y - middle[1]);
+      if (distance < nearest && inside(x, y)) { best = [x, y]; nearest = distance; }
+    }
+    return best;
+  }
+
+  function attributesOf(element, tag, style) {
+    let text = "";
+    const id = element.id;
+    if (id && typeof id === "string" && !GENERATED_ID.test(id)) text += attribute("id", id);
+    const classes = element.getAttribute("class");
+    if (classes && classes.trim()) text += attribute("class", [...new Set(classes.trim().split(/\s+/))].sort().join(" "));
+    if (tag === "input") {
+      if (element.type !== "text" || element.hasAttribute("type")) text += attribute("type", element.type);
+      const toggles = element.type === "checkbox" || element.type === "radio";
+      const value = toggles ? element.getAttribute("value") : element.value;
+      if (value) text += attribute("value", value);
+      if (toggles && element.checked) text += " checked";
+    } else if (tag === "textarea") {
+      if (element.value) text += attribute("value", element.value);
+    } else if (tag === "option" && element.selected) text += " selected";
+    else if (tag === "select" && element.multiple) text += " multiple";
+    for (const name of TEXT_ATTRIBUTES) {
+      const value = element.getAttribute(name);
+      if (value && !(name === "for" && GENERATED_ID.test(value))) text += attribute(name, value);
+    }
+    if (element instanceof SVGElement) {
+      for (const name of SVG_ATTRIBUTES) {
+        const value = element.getAttribute(name);
+        if (value !== null && value !== "") text += attribute(name, round(value));
+      }
+    }
+    const colours = [];
+    for (const [name, property] of COLOURS) if (element.style && element.style[property]) colours.push(`${name}: ${element.style[property]}`);
+    if (colours.length) text += attribute("style", colours.join("; "));
+    if (element.disabled) text += " disabled";
+    if (element.readOnly && (tag === "input" || tag === "textarea")) text += " readonly";
+    if (element === document.activeElement) text += " focused";
+    if (element.isContentEditable && !(element.parentElement && element.parentElement.isContentEditable)) text += " contenteditable";
+    return text;
+  }
+
+  const isActive = (element, tag) => ACTIVE_TAGS.has(tag) || element.hasAttribute("role") || element.hasAttribute("tabindex") ||
+    (element.isContentEditable && !element.parentElement.isContentEditable) || listens(element);
+
+  function observe({ maxElements, furniture }) {
+    const view = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
+    const hidden = new Set(furniture || []);
+    const boxes = [], refList = [], points = {};
+    let query = document.getElementById("query");
+    if (!furniture) query = null;
+
+    function inlineSibling(node) {
+      if (!node) return false;
+      if (node.nodeType === Node.TEXT_NODE) return true;
+      return node.nodeType === Node.ELEMENT_NODE && getComputedStyle(node).display.startsWith("inline");
+    }
+
+    // `hard` is what no scrolling brings into view, `soft` what scrolling would.
+    function write(node, hard, soft, coloursOnly) {
+      if (node.nodeType === Node.TEXT_NODE) {
+        if (coloursOnly) return "";
+        const text = clean(node.data);
+        if (/\S/.test(text)) return escapeText(text.replace(/\s+/g, " "));
+        return text && inlineSibling(node.previousSibling) && inlineSibling(node.nextSibling) ? " " : "";
+      }
+      if (node.nodeType !== Node.ELEMENT_NODE || refList.length >= maxElements) return "";
+      const element = node, tag = element.localName.toLowerCase();
+      if (SKIPPED_TAGS.has(tag) || !/^[a-z][a-z0-9-]*$/.test(tag) || hidden.has(element.id)) return "";
+      if (tag === "br") return coloursOnly ? "" : " ";
+      const isOption = tag === "option" || tag === "optgroup";
+      if (!isOption && !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
+        // visibility:hidden can be undone by a child, display:none and opacity cannot
+        if (!element.firstElementChild || !element.checkVisibility({ opacityProperty: true })) return "";
+        return [...element.children].map((child) => write(child, hard, soft, coloursOnly)).join("");
+      }
+      const style = getComputedStyle(element);
+      const rect = element.getBoundingClientRect();
+      if (rect.width <= 1 && rect.height <= 1 && style.overflowX === "hidden") return ""; // for screen readers only
+      if (style.position === "fixed") { hard = EVERYWHERE; soft = view; }
+      const hasArea = rect.width >= 1 && rect.height >= 1 ||
+        (element instanceof SVGElement && (rect.width >= 1 || rect.height >= 1));
+      const clipped = !isOption && (isEmpty(intersect(hard, { ...pad(rect) })) || rect.right + scrollX <= 0 || rect.bottom + scrollY <= 0);
+      if (element === query) coloursOnly = true;
+
+      const shown = isOption || (hasArea && !clipped);
+      const visible = intersect(pad(rect), soft);
+      const scrolls = shown && scrollable(element, style);
+      let own = "", ref = -1;
+      if (shown) {
+        own = attributesOf(element, tag, style);
+        if (coloursOnly) { if (!/ style=/.test(own)) own = null; }
+        else if (!isOption && tag !== "body" && (scrolls || isActive(element, tag))) ref = refOf(element);
+      } else own = null;
+
+      const index = refList.length;
+      if (own !== null) { refList.push(ref); boxes.push(rect.left, rect.top, rect.width, rect.height); }
+      let innerHard = hard, innerSoft = soft;
+      if (style.overflowX !== "visible" || style.overflowY !== "visible") {
+        innerSoft = intersect(soft, rect);
+        const cuts = (value) => value === "hidden" || value === "clip";
+        if (cuts(style.overflowX) && cuts(style.overflowY)) innerHard = intersect(hard, rect);
+        else if (cuts(style.overflowY)) innerHard = intersect(hard, { ...EVERYWHERE, top: rect.top, bottom: rect.bottom });
+        else if (cuts(style.overflowX)) innerHard = intersect(hard, { ...EVERYWHERE, left: rect.left, right: rect.right });
+      }
+      let inner = "";
+      const textShown = shown || style.display === "contents";
+      if (!VOID_TAGS.has(tag)) for (const child of element.childNodes) {
+        if (textShown || child.nodeType !== Node.TEXT_NODE) inner += write(child, innerHard, innerSoft, coloursOnly);
+      }
+      if (own === null) return inner;
+
+      const empty = isEmpty(visible);
+      const hasText = [...element.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && /\S/.test(child.data));
+      if (own === "" && ref < 0 && GENERIC_TAGS.has(tag) && !hasText) { // says nothing: its children stand for it
+        refList.splice(index, 1); boxes.splice(4 * index, 4);
+        return inner;
+      }
+      if (ref >= 0) {
+        own = ` ref=${ref}${own}`;
+        if (!empty) points[ref] = pointOf(element, visible);
+      }
+      if (empty && !isOption) own += " offscreen";
+      if (scrolls) own += " scrollable";
+      const voidTag = VOID_TAGS.has(tag);
+      return `<${tag}${own}>${voidTag ? "" : `${inner}</${tag}>`}`;
+    }
+
+    // A line of an SVG may have no width or no height: give it a pixel, so that it has a middle.
+    function pad(rect) {
+      return { left: rect.left, top: rect.top, right: Math.max(rect.right, rect.left + 1), bottom: Math.max(rect.bottom, rect.top + 1) };
+    }
+
+    let html = "";
+    if (document.body) for (const child of document.body.childNodes) html += write(child, EVERYWHERE, view, false);
+    return { html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList, points };
+  }
+
+  const agent = {
+    forget() { refs = new WeakMap(); elements = []; },
+    observe,
+    element: (ref) => elements[ref],
+    scrollTo(ref) { elements[ref].scrollIntoView({ block: "center", inline: "center", behavior: "instant" }); },
+    focused: (ref) => document.activeElement === elements[ref],
+    scroll(ref, direction) {
+      const target = ref === null ? document.scrollingElement : elements[ref];
+      const x = direction === "left" ? -1 : direction === "right" ? 1 : 0, y = direction === "up" ? -1 : direction === "down" ? 1 : 0;
+      target.scrollBy({ left: x * target.clientWidth, top: y * target.clientHeight, behavior: "instant" });
+    },
+    // Date-like, colour and range fields have no text to type over: their value is set and announced as a browser does.
+    setValue(ref, value) {
+      const field = elements[ref];
+      Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, value);
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+      return field.value;
+    },
+    selectAll(ref) {
+      const field = elements[ref];
+      if (field.select) field.select();
+      else document.getSelection().selectAllChildren(field);
+    },
+    // Returns the labels that no option has; changes nothing where there are any.
+    select(ref, labels) {
+      const field = elements[ref], options = [...field.options];
+      const label = (option) => option.textContent.replace(/\s+/g, " ").trim();
+      const fits = (option, wanted) => label(option) === wanted || (option.value === wanted && !options.some((o) => label(o) === wanted));
+      const missing = labels.filter((wanted) => !options.some((option) => fits(option, wanted) && !option.disabled));
+      if (missing.length || (labels.length > 1 && !field.multiple)) return missing;
+      field.focus();
+      for (const option of options) option.selected = labels.some((wanted) => fits(option, wanted));
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+      return [];
+    },
+  };
+  Object.defineProperty(window, "__webagent", { value: agent });
+
+  // Transitions, animations and a blinking caret would make pictures differ; so would the ring round the focused element,
+  // which browsers show or not by what the last episode's input was: here it is always shown.
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("*,*::before,*::after{transition:none!important;animation:none!important;caret-color:transparent!important;scroll-behavior:auto!important}" +
+    ":focus{outline:auto 1px -webkit-focus-ring-color!important}");
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+})();
