@@ -99,8 +99,10 @@ class Action:
         while position < len(line):
             match = _TOKEN.match(line, position)
             if match is None or match.end() == position:
-                raise ActionError(f'cannot read {line[position : position + 40]!r} in action {line[:80]!r}; '
-                                  'expected for example: click 12, or: type 7 "Alice"')
+                raise ActionError(
+                    f"cannot read {line[position : position + 40]!r} in action {line[:80]!r}; "
+                    'expected for example: click 12, or: type 7 "Alice"'
+                )
             quoted, bare = match.groups()
             tokens.append((quoted, bare))
             position = match.end()
@@ -168,9 +170,7 @@ class Action:
     def strings(self) -> tuple[str, ...]:
         """The quoted texts it carries, in order."""
         kinds = SIGNATURES[self.verb]
-        return tuple(
-            str(a) for i, a in enumerate(self.args) if kinds[min(i, len(kinds) - 1)].startswith("string")
-        )
+        return tuple(str(a) for i, a in enumerate(self.args) if kinds[min(i, len(kinds) - 1)].startswith("string"))
 
 
 def _fits(kind: str, argument: int | str) -> bool:
@@ -200,8 +200,14 @@ class ActionSpace(gymnasium.Space):
     environment answers with ``last_error``. ``envs.loop.RandomPolicy`` draws actions that fit an observation.
     """
 
-    def __init__(self, verbs: tuple[str, ...] = PAGE_VERBS, max_ref: int = 30, width: int = 160, height: int = 210,
-                 seed: int | np.random.Generator | None = None):
+    def __init__(
+        self,
+        verbs: tuple[str, ...] = PAGE_VERBS,
+        max_ref: int = 30,
+        width: int = 160,
+        height: int = 210,
+        seed: int | np.random.Generator | None = None,
+    ):
         self.verbs, self.max_ref, self.width, self.height = tuple(verbs), max_ref, width, height
         super().__init__(shape=None, dtype=None, seed=seed)
 

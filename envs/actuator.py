@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import CDPSession, Error, Page
 
 from envs.action import OPEN_WEB_VERBS, PAGE, Action, ActionError
-from envs.html import Element, parse_html
+from envs.observation import Seen
 
 DRAG_STEPS = 8
 """Mouse moves between the two ends of a drag; libraries that start dragging after some distance need more than one."""
@@ -30,35 +32,6 @@ _SET_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "color": ("", ()),
     "range": ("", ()),
 }
-
-
-@dataclass
-class Seen:
-    """What ``page.js`` reported last; nothing on the page changes until the next action.
-
-    Attributes:
-        html: the page.
-        boxes: x, y, width, height of each element, in CSS pixels of the viewport, flattened.
-        refs: the ref of each element, -1 where it has none.
-        points: where to click each ref that is in view.
-        rest: whatever else the page's own script reports (reward, done).
-    """
-
-    html: str
-    boxes: list[float]
-    refs: list[int]
-    points: dict[int, tuple[float, float]]
-    rest: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, reported: dict[str, Any]) -> Seen:
-        points = {int(ref): (x, y) for ref, (x, y) in reported.pop("points").items()}
-        return cls(reported.pop("html"), reported.pop("boxes"), reported.pop("refs"), points, reported)
-
-    @cached_property
-    def elements(self) -> dict[int, Element]:
-        """The elements that have a ref, by ref."""
-        return {element.ref: element for element in parse_html(self.html).walk() if element.ref is not None}
 
 
 class Actuator:
@@ -87,9 +60,9 @@ class Actuator:
         """Lets the page's time pass and reads the page."""
         return Seen.read(self.evaluate(self._observe.replace("{ms}", str(milliseconds))))
 
-    def screenshot(self) -> str:
-        """The viewport as base64 PNG. The CDP call, unlike ``page.screenshot``, edits nothing on the page."""
-        return self._session.send("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})["data"]
+    def screenshot(self) -> np.ndarray:
+        """The viewport, uint8 H x W x 3."""
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(self._frame()))).convert("RGB"))
 
     def park(self) -> None:
         """Takes the pointer off the page, so that nothing is hovered."""
@@ -153,12 +126,14 @@ class Actuator:
             raise ActionError(f"ref {ref} cannot be scrolled into view")
         return point
 
-    def _frame(self) -> None:
-        # Scrolling by keys, and scroll and hover events, come with the next frame, which a screenshot brings about.
-        self.screenshot()
+    def _frame(self) -> str:
+        # A picture as base64 PNG. Scrolling by keys, and scroll and hover events, come with the next frame, which
+        # taking one brings about. The CDP call, unlike ``page.screenshot``, edits nothing on the page.
+        return self._session.send("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})["data"]
 
     def _inside(self, x: int | str, y: int | str) -> tuple[int, int]:
-        width, height = self.page.viewport_size["width"], self.page.viewport_size["height"]
+        size = self.page.viewport_size or {"width": 0, "height": 0}
+        width, height = size["width"], size["height"]
         if not (0 <= int(x) < width and 0 <= int(y) < height):
             raise ActionError(f"{x} {y} lies outside the viewport of {width} x {height} pixels")
         return int(x), int(y)
@@ -176,20 +151,26 @@ class Actuator:
             self.page.keyboard.press(keys)
         except Error as error:
             if "Unknown key" in error.message:
-                raise ActionError(f"unknown key {keys!r}; expected DOM names such as Enter, ArrowDown, Control+C") from error
+                raise ActionError(
+                    f"unknown key {keys!r}; expected DOM names such as Enter, ArrowDown, Control+C"
+                ) from error
             raise
         self._frame()
 
     def _type(self, ref: int, text: str, seen: Seen) -> None:
         element = seen.elements[ref]
         if "type" not in element.verbs:
-            raise ActionError(f"ref {ref} is a <{element.tag}> that takes no text; type needs a field that can be edited")
+            raise ActionError(
+                f"ref {ref} is a <{element.tag}> that takes no text; type needs a field that can be edited"
+            )
         kind = element.attributes.get("type", "text") if element.tag == "input" else ""
         if kind in _SET_FIELDS:
             value = field_value(kind, text)
             result = self.evaluate(f"__webagent.setValue({ref}, {json.dumps(value)})")
             if result != value:
-                raise ActionError(f"the {kind} field took {text!r} as {result!r}; expected for example {_example(kind)}")
+                raise ActionError(
+                    f"the {kind} field took {text!r} as {result!r}; expected for example {_example(kind)}"
+                )
             return
         if not element.has("focused"):
             self._press(*self._point(ref, seen), clicks=1)

@@ -13,10 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from playwright.sync_api import Browser as PlaywrightBrowser
 from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
 CANDIDATES = (
-    "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge",
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "microsoft-edge",
 )
 """Programs looked for on PATH, in this order; the headless shell has the least to start."""
 
@@ -120,7 +126,7 @@ class Browser:
         self.sandbox = sandbox_possible()
         self._watchdog = _Watchdog()
         self._playwright = sync_playwright().start()
-        self._browser = None
+        self._browser: PlaywrightBrowser | None = None
         self._pid = 0
         self.restart()
 
@@ -145,7 +151,9 @@ class Browser:
             processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
             self._pid = next(p["id"] for p in processes if p["type"] == "browser")
         except Error as error:
-            raise BrowserError(f"Chromium {self.executable or 'of Playwright'} did not start: {error.message}") from error
+            raise BrowserError(
+                f"Chromium {self.executable or 'of Playwright'} did not start: {error.message}"
+            ) from error
 
     @property
     def version(self) -> str:
@@ -182,8 +190,9 @@ class Browser:
             scripts: JavaScript to run before any script of a page.
             offline: whether to cut the network off.
         """
-        if not self._browser or not self._browser.is_connected():
+        if self._browser is None or not self._browser.is_connected():
             self.restart()
+        assert self._browser is not None
         with self.deadline():
             context: BrowserContext = self._browser.new_context(
                 viewport={"width": width, "height": height},
@@ -194,6 +203,7 @@ class Browser:
                 reduced_motion="reduce",
                 offline=offline,
                 accept_downloads=False,
+                service_workers="block",  # what they request goes past every route
             )
             context.set_default_timeout(DEADLINE * 1000)
             for script in scripts:

@@ -1,10 +1,10 @@
 """Reading the ``html`` of an observation back into elements.
 
 ``envs/page.js`` writes a small, regular subset of HTML: lower-case tags, every attribute as ``name=value`` (quoted
-with ``"`` only where the value is empty or holds anything but ``[A-Za-z0-9_.:#%/()-]``) or as a bare flag, ``&amp;``
-``&lt;`` ``&gt;`` ``&quot;`` as the only entities, every element closed except void ones, no comments. An element that can be acted
-on has a ``ref`` attribute. This module is the one reader of that subset; oracles, the policy's processor, decoding
-and the reports all use it.
+with ``"`` only where the value is empty or holds anything but ``[A-Za-z0-9_.:#%/()-]``) or as a bare flag,
+``&amp;`` ``&lt;`` ``&gt;`` ``&quot;`` as the only entities, every element closed except void ones, no comments. An
+element that can be acted on has a ``ref`` attribute. This module is the one reader of that subset; oracles, the
+policy's processor, decoding and the reports all use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 VOID_TAGS = frozenset("input img br hr area col embed source track wbr canvas textarea".split())
-"""Tags written without an end tag. ``canvas`` has no content that anybody could see, ``textarea`` has its in ``value``."""
+"""Tags written without an end tag. Nobody sees the content of ``canvas``; that of ``textarea`` is in ``value``."""
 
 INLINE_TAGS = frozenset("a abbr b code em font i label mark s small span strong sub sup t tspan u".split())
 """Tags whose text runs on in the line; that of all others stands apart."""
@@ -43,7 +43,7 @@ class Element:
         attributes: unescaped attribute values; a bare flag such as ``checked`` has the value ``""``.
         children: elements and pieces of text (unescaped), in document order.
         parent: the enclosing element; the root's is None.
-        index: its number among the html's elements in document order, the row of ``boxes`` and ``refs``; the root's is -1.
+        index: its number among the html's elements in document order, the row of ``boxes`` and ``refs``; root: -1.
     """
 
     tag: str
@@ -98,8 +98,15 @@ class Element:
                 yield child
                 yield from child.walk()
 
-    def find_all(self, tag: str | None = None, *, cls: str | None = None, text: str | None = None,
-                 ref: bool | None = None, **attributes: str) -> list[Element]:
+    def find_all(
+        self,
+        tag: str | None = None,
+        *,
+        cls: str | None = None,
+        text: str | None = None,
+        ref: bool | None = None,
+        **attributes: str,
+    ) -> list[Element]:
         """Elements inside that fit everything that is given, in document order.
 
         Args:
@@ -142,8 +149,9 @@ class Element:
         verbs = ["click", "dblclick", "hover", "drag"]
         if self.has("contenteditable") or (
             not self.has("readonly")
-            and (self.tag == "textarea"
-                 or (self.tag == "input" and self.attributes.get("type", "text") in TYPED_INPUTS))
+            and (
+                self.tag == "textarea" or (self.tag == "input" and self.attributes.get("type", "text") in TYPED_INPUTS)
+            )
         ):
             verbs.append("type")
         if self.tag == "select":
@@ -176,15 +184,16 @@ def parse_html(html: str) -> Element:
                 raise ValueError(f"html at character {match.start()}: </{tag}> closes <{stack[-1].tag}>")
             stack.pop()
         else:
-            attributes = {n: unescape(q if b is None else b) if (q is not None or b is not None) else ""
-                          for n, q, b in _attributes(inside)}
+            attributes = {n: unescape(q or b or "") for n, q, b in _attributes(inside)}
             element = Element(tag, attributes, parent=stack[-1], index=count)
             count += 1
             stack[-1].children.append(element)
             if tag not in VOID_TAGS:
                 stack.append(element)
     if position != len(html) or len(stack) > 1:
-        raise ValueError(f"html at character {position}: expected a tag or text, got {html[position : position + 40]!r}")
+        raise ValueError(
+            f"html at character {position}: expected a tag or text, got {html[position : position + 40]!r}"
+        )
     return root
 
 

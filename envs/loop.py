@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
 
 from envs.action import DIRECTIONS, PAGE, Action
 from envs.html import parse_html
-
-Observation = dict[str, Any]
-"""instruction (str), html (str), screenshot (uint8 H x W x 3), boxes (float32 N x 4), refs (int32 N), last_error (str)."""
+from envs.observation import Observation
 
 
 @runtime_checkable
@@ -60,8 +58,14 @@ class Episode:
     """What broke in the browser, empty where nothing did. Never a success, never scored as a failure."""
 
 
-def run_episode(env: gymnasium.Env, policy: Policy, *, seed: int | None = None, options: dict | None = None,
-                on_step: Callable[[Step], None] | None = None) -> Episode:
+def run_episode(
+    env: gymnasium.Env,
+    policy: Policy,
+    *,
+    seed: int | None = None,
+    options: dict | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> Episode:
     """Runs one episode to its end.
 
     Args:
@@ -81,8 +85,14 @@ def run_episode(env: gymnasium.Env, policy: Policy, *, seed: int | None = None, 
     while not (episode.terminated or episode.truncated):
         action = policy.act(observation)
         following, reward, episode.terminated, episode.truncated, info = env.step(action)
-        step = Step(observation, action, float(reward), float(info["raw_reward"]), following["last_error"],
-                    getattr(policy, "last_score", None))
+        step = Step(
+            observation,
+            action,
+            float(reward),
+            float(info["raw_reward"]),
+            following["last_error"],
+            getattr(policy, "last_score", None),
+        )
         episode.steps.append(step)
         total += step.reward
         episode.raw_reward, episode.fault = step.raw_reward, info.get("fault", "")

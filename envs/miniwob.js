@@ -35,9 +35,9 @@
       await Promise.all(pictures.map((picture) => picture.decode().catch(() => {})));
       await document.fonts.ready;
     },
-    // Returns the instruction, or null where what is left of the last episode still moves: then the page has to be loaded
-    // anew. A page that was just loaded may have something that always moves.
-    async start(seed, milliseconds, fresh) {
+    // Returns what is to be seen, with the instruction, or null where what is left of the last episode still moves: then the
+    // page has to be loaded anew. A page that was just loaded may have something that always moves.
+    async start(seed, milliseconds, fresh, options) {
       rest();
       if (!fresh) await clock.advance(1000);
       if (core.EP_TIMER !== null) { clearTimeout(core.EP_TIMER); core.EP_TIMER = null; }
@@ -54,7 +54,9 @@
       await clock.advance(milliseconds);
       for (let waited = 0; !WOB_TASK_READY && waited < 100; waited++) await clock.advance(100);
       const utterance = core.getUtterance();
-      return (typeof utterance === "string" ? utterance : utterance.utterance).toWellFormed();
+      const seen = await agent.miniwob.observe(0, options);
+      seen.instruction = (typeof utterance === "string" ? utterance : utterance.utterance).toWellFormed();
+      return seen;
     },
     async observe(milliseconds, options) {
       if (milliseconds) await clock.advance(milliseconds);

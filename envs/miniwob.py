@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import importlib.util
-import io
 import json
 from functools import cache
 from importlib.resources import files
@@ -13,15 +11,13 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from PIL import Image
 
 from envs import browser as browsers
 from envs import tasks
 from envs.action import Action, ActionError, ActionSpace
-from envs.actuator import Actuator, Seen
+from envs.actuator import Actuator
 from envs.browser import BrowserConfig, BrowserFault
-from envs.loop import Observation
-from envs.observation import MAX_ELEMENTS, observation_space
+from envs.observation import MAX_ELEMENTS, NOTHING, Observation, Seen, observation_space
 
 WIDTH, HEIGHT = 160, 210
 """Size of a MiniWoB++ page in CSS pixels."""
@@ -32,6 +28,8 @@ TRAINING_SEEDS = (10_000_000, 1_000_000_000)
 FURNITURE = ("reward-display", "click-canvas", "sync-task-cover")
 """Ids of what MiniWoB++ itself puts beside the task; neither html nor screenshot shows them."""
 
+_OBSERVE = json.dumps({"maxElements": MAX_ELEMENTS, "furniture": FURNITURE})
+
 
 @cache
 def script(name: str) -> str:
@@ -41,8 +39,8 @@ def script(name: str) -> str:
 
 @cache
 def page_url(task: str) -> str:
-    """File URL of a task's page inside the installed ``miniwob`` package (found, not imported: that would register its own environments)."""
-    spec = importlib.util.find_spec("miniwob")
+    """File URL of a task's page inside the installed ``miniwob`` package."""
+    spec = importlib.util.find_spec("miniwob")  # not imported: that would register its own environments
     if spec is None or spec.origin is None:
         raise ImportError("the package `miniwob` is not installed: pip install miniwob")
     path = Path(spec.origin).parent / "html" / "miniwob" / f"{task}.html"
@@ -54,9 +52,9 @@ def page_url(task: str) -> str:
 class MiniWoBEnv(gymnasium.Env):
     """One MiniWoB++ task.
 
-    ``reset(seed=N)`` takes N as the page seed; without one it is drawn from ``TRAINING_SEEDS``. ``reward`` is 1.0 at the
-    end of an episode that succeeded by the strict rule, else 0.0. ``info`` holds ``task``, ``seed``, ``raw_reward`` (the
-    page's own, without time decay) and, only if the browser broke, ``fault``.
+    ``reset(seed=N)`` takes N as the page seed; without one it is drawn from ``TRAINING_SEEDS``. ``reward`` is 1.0 at
+    the end of an episode that succeeded by the strict rule, else 0.0. ``info`` holds ``task``, ``seed``, ``raw_reward``
+    (the page's own, without time decay) and, only if the browser broke, ``fault``.
 
     Args:
         task: name of the task, e.g. ``click-button``.
@@ -70,10 +68,21 @@ class MiniWoBEnv(gymnasium.Env):
         envs.browser.BrowserError: on the first reset, if no browser could be found or started.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 2}
+    metadata = {  # noqa: RUF012 (as gymnasium declares it)
+        "render_modes": ["rgb_array"],
+        "render_fps": 2,
+    }
 
-    def __init__(self, task: str, *, max_steps: int | None = None, screenshot: bool = True,
-                 viewport: tuple[int, int] = (WIDTH, HEIGHT), headless: bool = True, render_mode: str | None = None):
+    def __init__(
+        self,
+        task: str,
+        *,
+        max_steps: int | None = None,
+        screenshot: bool = True,
+        viewport: tuple[int, int] = (WIDTH, HEIGHT),
+        headless: bool = True,
+        render_mode: str | None = None,
+    ):
         self.task = tasks.get(task)
         self.max_steps = max_steps or self.task.max_steps
         self.render_mode = render_mode
@@ -84,9 +93,15 @@ class MiniWoBEnv(gymnasium.Env):
         self._config = BrowserConfig(headless=headless)
         self._actuator: Actuator | None = None
         self._observation: Observation | None = None
-        self._seen: Seen | None = None
+        self._seen = NOTHING
         self._info: dict[str, Any] = {}
         self._steps = 0
+
+    @property
+    def _hands(self) -> Actuator:
+        if self._actuator is None:
+            raise BrowserFault("the page is closed")
+        return self._actuator
 
     @property
     def browser_version(self) -> str:
@@ -99,15 +114,15 @@ class MiniWoBEnv(gymnasium.Env):
         self._steps = 0
         self._info = {"task": self.task.name, "seed": page_seed, "raw_reward": 0.0}
         try:
-            instruction = self._start(page_seed)
-        except BrowserFault:
-            self._drop_page()
             try:
-                instruction = self._start(page_seed)
-            except BrowserFault as fault:
+                observation = self._start(page_seed)
+            except BrowserFault:  # the browser may have died since the last episode: once more, in a new one
                 self._drop_page()
-                return self._blank(), self._info | {"fault": f"reset: {fault}"}
-        return self._observe(instruction), dict(self._info)
+                observation = self._start(page_seed)
+        except BrowserFault as fault:
+            self._drop_page()
+            return NOTHING.observation("", self._black), self._info | {"fault": f"reset: {fault}"}
+        return observation, dict(self._info)
 
     def step(self, action: str | Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         if self._observation is None:
@@ -118,10 +133,10 @@ class MiniWoBEnv(gymnasium.Env):
             with browsers.shared(self._config).deadline():
                 try:
                     parsed = action if isinstance(action, Action) else Action.parse(action)
-                    self._actuator.carry_out(parsed, self._seen)
+                    self._hands.carry_out(parsed, self._seen)
                 except ActionError as refused:
                     error = str(refused)
-                self._seen = self._actuator.observe(self.task.tick_ms)
+                self._seen = self._hands.observe(self.task.tick_ms)
             observation = self._observe(self._observation["instruction"], error)
         except BrowserFault as fault:
             observation = self._observation
@@ -141,34 +156,38 @@ class MiniWoBEnv(gymnasium.Env):
         """Closes the page; the browser stays for the other environments of this process."""
         self._drop_page()
 
-    def _start(self, page_seed: int) -> str:
+    def _start(self, page_seed: int) -> Observation:
         browser = browsers.shared(self._config)
         fresh = self._actuator is None
         if fresh:
             self._open(browser)
         with browser.deadline():
-            self._actuator.park()
-            start = f"__webagent.miniwob.start({page_seed}, {self.task.tick_ms}, %s)"
-            instruction = None if fresh or self.task.reload else self._actuator.evaluate(start % "false")
-            if instruction is None:
+            self._hands.park()
+            started = None if fresh or self.task.reload else self._begin(page_seed, fresh=False)
+            if started is None:
                 if not fresh:
                     self._load()
-                instruction = self._actuator.evaluate(start % "true")
-            self._seen = self._actuator.observe()
-        return instruction
+                started = self._begin(page_seed, fresh=True)
+        if started is None:
+            raise BrowserFault("the page did not start an episode")
+        self._seen = Seen.read(started)
+        return self._observe(self._seen.rest["instruction"])
+
+    def _begin(self, page_seed: int, fresh: bool) -> dict[str, Any] | None:
+        arguments = f"{page_seed}, {self.task.tick_ms}, {json.dumps(fresh)}, {_OBSERVE}"
+        return self._hands.evaluate(f"__webagent.miniwob.start({arguments})")
 
     def _open(self, browser: browsers.Browser) -> None:
         width, height = self._viewport
         scripts = tuple(script(name) for name in ("clock.js", "page.js", "miniwob.js"))
         page = browser.new_page(width=width, height=height, scripts=scripts, offline=True)
-        options = json.dumps({"maxElements": MAX_ELEMENTS, "furniture": FURNITURE})
         with browser.deadline():
-            self._actuator = Actuator(page, f"__webagent.miniwob.observe({{ms}}, {options})")
+            self._actuator = Actuator(page, f"__webagent.miniwob.observe({{ms}}, {_OBSERVE})")
             self._load()
 
     def _load(self) -> None:
-        self._actuator.page.goto(page_url(self.task.name))
-        self._actuator.evaluate("__webagent.miniwob.ready()")
+        self._hands.page.goto(page_url(self.task.name))
+        self._hands.evaluate("__webagent.miniwob.ready()")
 
     def _drop_page(self) -> None:
         if self._actuator is not None:
@@ -177,37 +196,17 @@ class MiniWoBEnv(gymnasium.Env):
                     self._actuator.page.context.close()
             except BrowserFault:
                 pass
-        self._actuator = self._seen = self._observation = None
+        self._actuator, self._seen, self._observation = None, NOTHING, None
 
     def _observe(self, instruction: str, error: str = "") -> Observation:
-        seen = self._seen
-        boxes = np.zeros((MAX_ELEMENTS, 4), np.float32)
-        refs = np.full(MAX_ELEMENTS, -1, np.int32)
-        count = len(seen.refs)
-        boxes[:count] = np.asarray(seen.boxes, np.float32).reshape(count, 4)
-        refs[:count] = seen.refs
-        self._observation = {
-            "instruction": instruction,
-            "html": seen.html,
-            "screenshot": self._picture(),
-            "boxes": boxes,
-            "refs": refs,
-            "last_error": error,
-        }
+        picture = self._black
+        if self._pictures:
+            with browsers.shared(self._config).deadline():
+                picture = self._hands.screenshot()
+        self._observation = self._seen.observation(instruction, picture, error)
         return self._observation
 
-    def _picture(self) -> np.ndarray:
+    @property
+    def _black(self) -> np.ndarray:
         width, height = self._viewport
-        if not self._pictures:
-            return np.zeros((height, width, 3), np.uint8)
-        with browsers.shared(self._config).deadline():
-            data = base64.b64decode(self._actuator.screenshot())
-        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-
-    def _blank(self) -> Observation:
-        width, height = self._viewport
-        return {
-            "instruction": "", "html": "", "screenshot": np.zeros((height, width, 3), np.uint8),
-            "boxes": np.zeros((MAX_ELEMENTS, 4), np.float32), "refs": np.full(MAX_ELEMENTS, -1, np.int32),
-            "last_error": "",
-        }
+        return np.zeros((height, width, 3), np.uint8)

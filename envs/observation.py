@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
 import gymnasium
 import numpy as np
+
+from envs.html import Element, parse_html
+
+Observation = dict[str, Any]
+"""instruction, html, last_error: str; screenshot: uint8 H x W x 3; boxes: float32 N x 4; refs: int32 N."""
 
 MAX_ELEMENTS = 1024
 """Rows of ``boxes`` and ``refs``. The longest MiniWoB++ page stays below it."""
@@ -48,3 +57,58 @@ def observation_space(width: int, height: int, max_elements: int = MAX_ELEMENTS)
             "last_error": TextSpace(),
         }
     )
+
+
+@dataclass
+class Seen:
+    """What ``page.js`` reported last; nothing on the page changes until the next action.
+
+    Attributes:
+        html: the page.
+        boxes: x, y, width, height of each element, in CSS pixels of the viewport, flattened.
+        refs: the ref of each element, -1 where it has none.
+        points: where to click each ref that is in view.
+        rest: whatever else the page's own script reports (reward, done).
+    """
+
+    html: str
+    boxes: list[float]
+    refs: list[int]
+    points: dict[int, tuple[float, float]]
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, reported: dict[str, Any]) -> Seen:
+        points = {int(ref): (x, y) for ref, (x, y) in reported.pop("points").items()}
+        return cls(reported.pop("html"), reported.pop("boxes"), reported.pop("refs"), points, reported)
+
+    @cached_property
+    def elements(self) -> dict[int, Element]:
+        """The elements that have a ref, by ref."""
+        return {element.ref: element for element in parse_html(self.html).walk() if element.ref is not None}
+
+    def observation(self, instruction: str, screenshot: np.ndarray, error: str = "") -> Observation:
+        """What a policy gets to see of it.
+
+        Args:
+            instruction: the task.
+            screenshot: uint8 H x W x 3.
+            error: why the last action was refused.
+        """
+        count = len(self.refs)
+        boxes = np.zeros((MAX_ELEMENTS, 4), np.float32)
+        boxes[:count] = np.asarray(self.boxes, np.float32).reshape(count, 4)
+        refs = np.full(MAX_ELEMENTS, -1, np.int32)
+        refs[:count] = self.refs
+        return {
+            "instruction": instruction,
+            "html": self.html,
+            "screenshot": screenshot,
+            "boxes": boxes,
+            "refs": refs,
+            "last_error": error,
+        }
+
+
+NOTHING = Seen("", [], [], {})
+"""An empty page."""

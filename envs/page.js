@@ -143,8 +143,9 @@
       return node.nodeType === Node.ELEMENT_NODE && getComputedStyle(node).display.startsWith("inline");
     }
 
-    // `hard` is what no scrolling brings into view, `soft` what scrolling would.
-    function write(node, hard, soft, coloursOnly) {
+    // What lies outside `hard` no scrolling brings into view, what lies outside `soft` scrolling does. `scrolled` is how far
+    // all around it has been scrolled: what lies further out to the left or top can never be reached.
+    function write(node, hard, soft, scrolled, coloursOnly) {
       if (node.nodeType === Node.TEXT_NODE) {
         if (coloursOnly) return "";
         const text = clean(node.data);
@@ -159,15 +160,15 @@
       if (!isOption && !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
         // visibility:hidden can be undone by a child, display:none and opacity cannot
         if (!element.firstElementChild || !element.checkVisibility({ opacityProperty: true })) return "";
-        return [...element.children].map((child) => write(child, hard, soft, coloursOnly)).join("");
+        return [...element.children].map((child) => write(child, hard, soft, scrolled, coloursOnly)).join("");
       }
       const style = getComputedStyle(element);
       const rect = element.getBoundingClientRect();
       if (rect.width <= 1 && rect.height <= 1 && style.overflowX === "hidden") return ""; // for screen readers only
-      if (style.position === "fixed") { hard = EVERYWHERE; soft = view; }
+      if (style.position === "fixed") { hard = EVERYWHERE; soft = view; scrolled = { x: 0, y: 0 }; }
       const hasArea = rect.width >= 1 && rect.height >= 1 ||
         (element instanceof SVGElement && (rect.width >= 1 || rect.height >= 1));
-      const clipped = !isOption && (isEmpty(intersect(hard, { ...pad(rect) })) || rect.right + scrollX <= 0 || rect.bottom + scrollY <= 0);
+      const clipped = !isOption && (isEmpty(intersect(hard, { ...pad(rect) })) || rect.right + scrolled.x <= 0 || rect.bottom + scrolled.y <= 0);
       if (element === query) coloursOnly = true;
 
       const shown = isOption || (hasArea && !clipped);
@@ -191,9 +192,10 @@
         else if (cuts(style.overflowX)) innerHard = intersect(hard, { ...EVERYWHERE, left: rect.left, right: rect.right });
       }
       let inner = "";
+      const inside = { x: scrolled.x + element.scrollLeft, y: scrolled.y + element.scrollTop };
       const textShown = shown || style.display === "contents";
       if (!VOID_TAGS.has(tag)) for (const child of element.childNodes) {
-        if (textShown || child.nodeType !== Node.TEXT_NODE) inner += write(child, innerHard, innerSoft, coloursOnly);
+        if (textShown || child.nodeType !== Node.TEXT_NODE) inner += write(child, innerHard, innerSoft, inside, coloursOnly);
       }
       if (own === null) return inner;
 
@@ -219,12 +221,13 @@
     }
 
     let html = "";
-    if (document.body) for (const child of document.body.childNodes) html += write(child, EVERYWHERE, view, false);
+    if (document.body) for (const child of document.body.childNodes) html += write(child, EVERYWHERE, view, { x: scrollX, y: scrollY }, false);
     return { html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList, points };
   }
 
   const agent = {
-    forget() { refs = new WeakMap(); elements = []; },
+    // Begins to count refs anew, from `first`.
+    forget(first = 0) { refs = new WeakMap(); elements = new Array(first); },
     observe,
     element: (ref) => elements[ref],
     scrollTo(ref) { elements[ref].scrollIntoView({ block: "center", inline: "center", behavior: "instant" }); },
@@ -254,6 +257,7 @@
       const fits = (option, wanted) => label(option) === wanted || (option.value === wanted && !options.some((o) => label(o) === wanted));
       const missing = labels.filter((wanted) => !options.some((option) => fits(option, wanted) && !option.disabled));
       if (missing.length || (labels.length > 1 && !field.multiple)) return missing;
+      field.blur(); // closes a list that is open, which would set its own choice later
       field.focus();
       for (const option of options) option.selected = labels.some((wanted) => fits(option, wanted));
       field.dispatchEvent(new Event("input", { bubbles: true }));

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import fnmatch
-import io
 import json
 import time
 from collections.abc import Iterable
@@ -15,17 +13,16 @@ from urllib.request import url2pathname
 
 import gymnasium
 import numpy as np
-from PIL import Image
 from playwright.sync_api import Error, Page, Request, Route, WebSocketRoute
 
 from envs import browser as browsers
 from envs.action import SIGNATURES, Action, ActionError, ActionSpace
-from envs.actuator import Actuator, Seen
+from envs.actuator import Actuator
 from envs.browser import BrowserConfig, BrowserFault
-from envs.loop import Observation
 from envs.miniwob import script
-from envs.observation import MAX_ELEMENTS, observation_space
+from envs.observation import MAX_ELEMENTS, NOTHING, Observation, Seen, observation_space
 
+MAX_STEPS = 20
 LOAD_SECONDS = 15.0
 """How long a page may take to load before what is there is shown."""
 
@@ -61,7 +58,9 @@ class AllowList:
         elif parts.scheme == "file":
             raise OpenWebError(f"there is no file at {url}")
         else:
-            raise OpenWebError(f"cannot open {url!r}; expected an address such as https://example.org or file:///a/b.html")
+            raise OpenWebError(
+                f"cannot open {url!r}; expected an address such as https://example.org or file:///a/b.html"
+            )
         if broken := [host for host in hosts if not host or "/" in host]:
             raise OpenWebError(f"{broken[0]!r} is no host; expected for example www.example.org or *.example.org")
 
@@ -99,7 +98,7 @@ class OpenWebEnv(gymnasium.Env):
         url: where an episode starts.
         task: the instruction.
         allow_hosts: hosts that may be asked besides the start page's own origin; see ``AllowList``.
-        max_steps: step limit.
+        max_steps: step limit; ``MAX_STEPS`` where None.
         screenshot: whether to take pictures; black ones where False.
         viewport: width and height in CSS pixels.
         headless: False shows the browser's window.
@@ -117,13 +116,13 @@ class OpenWebEnv(gymnasium.Env):
         task: str,
         *,
         allow_hosts: Iterable[str] = (),
-        max_steps: int = 20,
+        max_steps: int | None = None,
         screenshot: bool = True,
         viewport: tuple[int, int] = (1280, 720),
         headless: bool = True,
         render_mode: str | None = None,
     ):
-        self.url, self.task, self.max_steps, self.render_mode = url, task, max_steps, render_mode
+        self.url, self.task, self.max_steps, self.render_mode = url, task, max_steps or MAX_STEPS, render_mode
         self.allowed = AllowList(url, tuple(allow_hosts))
         width, height = viewport
         self.observation_space = observation_space(width, height)
@@ -131,10 +130,9 @@ class OpenWebEnv(gymnasium.Env):
         self._viewport = viewport
         self._pictures = screenshot
         self._config = BrowserConfig(headless=headless)
-        self._page: Page | None = None
         self._actuator: Actuator | None = None
-        self._observation = self._blank()
-        self._seen: Seen | None = None
+        self._observation = NOTHING.observation(self.task, self._black)
+        self._seen = NOTHING
         self._requests: set[Request] = set()
         self._refused = ""  # the last address a page went for and was not allowed to
         self._first_ref = 0
@@ -159,7 +157,7 @@ class OpenWebEnv(gymnasium.Env):
             return self._observe(""), self._info()
         except BrowserFault as fault:
             self._drop_page()
-            self._observation = self._blank()
+            self._observation = NOTHING.observation(self.task, self._black)
             return self._observation, self._info() | {"fault": f"reset: {fault}"}
 
     def step(self, action: str | Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -193,6 +191,16 @@ class OpenWebEnv(gymnasium.Env):
         """Closes the page; the browser stays for the other environments of this process."""
         self._drop_page()
 
+    @property
+    def _hands(self) -> Actuator:
+        if self._actuator is None:
+            raise BrowserFault("the page is closed")
+        return self._actuator
+
+    @property
+    def _page(self) -> Page:
+        return self._hands.page
+
     def _info(self) -> dict[str, Any]:
         return {"task": "OpenWeb", "seed": None, "raw_reward": 0.0}
 
@@ -200,15 +208,15 @@ class OpenWebEnv(gymnasium.Env):
         browser = browsers.shared(self._config)
         width, height = self._viewport
         scripts = (script("page.js"), script("web.js"))
-        page = self._page = browser.new_page(width=width, height=height, scripts=scripts, offline=False)
+        page = browser.new_page(width=width, height=height, scripts=scripts, offline=False)
         with browser.deadline():
+            self._actuator = Actuator(page, f"__webagent.observe({_OPTIONS})")
             page.context.route("**/*", self._guard)
             page.context.route_web_socket("**/*", self._guard_socket)
             self._guard_redirects(page)
             page.on("request", lambda request: self._requests.add(request))
             page.on("requestfinished", lambda request: self._requests.discard(request))
             page.on("requestfailed", lambda request: self._requests.discard(request))
-            self._actuator = Actuator(page, f"__webagent.observe({_OPTIONS})")
         try:
             self._goto(self.url)
         except ActionError as error:
@@ -256,7 +264,7 @@ class OpenWebEnv(gymnasium.Env):
             self._back()
         else:
             with browsers.shared(self._config).deadline():
-                self._actuator.carry_out(action, self._seen)
+                self._hands.carry_out(action, self._seen)
 
     def _goto(self, url: str) -> None:
         if not self.allowed.allows(url):
@@ -289,30 +297,18 @@ class OpenWebEnv(gymnasium.Env):
                 raise ActionError(f"going back does not work: {_reason(error)}") from error
 
     def _browser_lives(self) -> bool:
-        page = self._page
-        return page is not None and not page.is_closed() and page.context.browser.is_connected()
+        browser = self._page.context.browser
+        return not self._page.is_closed() and browser is not None and browser.is_connected()
 
     def _observe(self, error: str) -> Observation:
         with browsers.shared(self._config).deadline():
             self._settle()
             seen = self._seen = self._read()
-            picture = self._picture()
+            picture = self._hands.screenshot() if self._pictures else self._black
         if self._refused and not error:
             error = self._refusal(f"the page went for {self._refused}, which")
-        boxes = np.zeros((MAX_ELEMENTS, 4), np.float32)
-        refs = np.full(MAX_ELEMENTS, -1, np.int32)
-        count = len(seen.refs)
-        boxes[:count] = np.asarray(seen.boxes, np.float32).reshape(count, 4)
-        refs[:count] = seen.refs
         self._first_ref = max(self._first_ref, max(seen.refs, default=-1) + 1)
-        self._observation = {
-            "instruction": self.task,
-            "html": seen.html,
-            "screenshot": picture,
-            "boxes": boxes,
-            "refs": refs,
-            "last_error": error,
-        }
+        self._observation = seen.observation(self.task, picture, error)
         return self._observation
 
     def _settle(self) -> None:
@@ -327,40 +323,28 @@ class OpenWebEnv(gymnasium.Env):
         expression = f"__webagent.web.observe({self._first_ref}, {1000 * _QUIET}, 2000, {_OPTIONS})"
         for _ in range(3):
             try:
-                return Seen.read(self._actuator.evaluate(expression))
+                return Seen.read(self._hands.evaluate(expression))
             except Error:
                 # The page was left while it was being read: what follows is read in its place.
                 if not self._browser_lives():
                     raise
                 self._page.wait_for_load_state("domcontentloaded", timeout=1000 * LOAD_SECONDS)
-        return Seen.read(self._actuator.evaluate(expression))
+        return Seen.read(self._hands.evaluate(expression))
 
-    def _picture(self) -> np.ndarray:
+    @property
+    def _black(self) -> np.ndarray:
         width, height = self._viewport
-        if not self._pictures:
-            return np.zeros((height, width, 3), np.uint8)
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(self._actuator.screenshot()))).convert("RGB"))
+        return np.zeros((height, width, 3), np.uint8)
 
     def _drop_page(self) -> None:
-        if self._page is not None:
+        if self._actuator is not None:
             try:
                 with browsers.shared(self._config).deadline(5):
                     self._page.context.close()
             except BrowserFault:
                 pass
-        self._page = self._actuator = self._seen = None
+        self._actuator = None
         self._requests.clear()
-
-    def _blank(self) -> Observation:
-        width, height = self._viewport
-        return {
-            "instruction": self.task,
-            "html": "",
-            "screenshot": np.zeros((height, width, 3), np.uint8),
-            "boxes": np.zeros((MAX_ELEMENTS, 4), np.float32),
-            "refs": np.full(MAX_ELEMENTS, -1, np.int32),
-            "last_error": "",
-        }
 
 
 def _address(url: str) -> tuple[str, int]:

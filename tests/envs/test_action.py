@@ -46,7 +46,10 @@ def test_any_text_parses_or_is_refused_with_a_reason(text):
         assert Action.parse(str(action)) == action
 
 
-@given(st.builds(Action, st.just("click"), st.tuples(numbers)) | st.builds(Action, st.just("type"), st.tuples(numbers, st.text())))
+@given(
+    st.builds(Action, st.just("click"), st.tuples(numbers))
+    | st.builds(Action, st.just("type"), st.tuples(numbers, st.text()))
+)
 def test_the_published_form_can_be_written_and_read(action):
     assert Action.parse(action.to_json()) == action
 

@@ -33,7 +33,8 @@ def test_boxes_and_refs_have_a_row_for_each_element(page):
 def test_what_nobody_could_see_is_left_out(page):
     seen = see(
         page,
-        "<p data-answer=42>seen</p><p style='display:none'>no</p><p style='visibility:hidden'>no</p><p style='opacity:0'>no</p>"
+        "<p data-answer=42>seen</p><p style='display:none'>no</p><p style='visibility:hidden'>no</p>"
+        "<p style='opacity:0'>no</p>"
         "<div style='height:0;overflow:hidden'><p>no</p></div><div style='position:absolute;left:-999px'>no</div>"
         "<script>var secret = 'no'</script><!-- no --><input type=hidden value=no>",
     )
@@ -41,7 +42,10 @@ def test_what_nobody_could_see_is_left_out(page):
 
 
 def test_what_could_be_scrolled_to_is_marked_offscreen(page):
-    seen = see(page, "<div style='height:50px;overflow:auto'><p style='margin:0;height:100px'>near</p><button>far</button></div>")
+    seen = see(
+        page,
+        "<div style='height:50px;overflow:auto'><p style='margin:0;height:100px'>near</p><button>far</button></div>",
+    )
     root = parse_html(seen.html)
     assert root.find("div").has("scrollable")
     assert root.find("button").has("offscreen") and not root.find("p").has("offscreen")
@@ -51,7 +55,8 @@ def test_what_could_be_scrolled_to_is_marked_offscreen(page):
 def test_live_state_is_written(page):
     seen = see(
         page,
-        "<input type=checkbox checked><input type=radio><select><option>a<option selected>b</select><textarea disabled></textarea>"
+        "<input type=checkbox checked><input type=radio><select><option>a<option selected>b</select>"
+        "<textarea disabled></textarea>"
         "<input readonly value='q&quot;&lt;'><div contenteditable>t</div><input id=f autofocus>",
     )
     page.evaluate("document.getElementById('f').focus()")
@@ -68,16 +73,20 @@ def test_live_state_is_written(page):
 def test_listeners_make_an_element_active(page):
     seen = see(
         page,
-        "<p>plain</p><p onclick=''>attribute</p><p id=l>listener</p><script>l.addEventListener('click', () => {})</script>"
+        "<p>plain</p><p onclick=''>attribute</p><p id=l>listener</p>"
+        "<script>l.addEventListener('click', () => {})</script>"
         "<p id=g>gone</p><script>f=()=>{};g.addEventListener('click', f);g.removeEventListener('click', f)</script>",
     )
     assert [p.text for p in parse_html(seen.html).find_all("p", ref=True)] == ["attribute", "listener"]
 
 
 def test_text_is_valid_and_survives(page):
-    seen = see(page, "<p id=t></p><script>t.textContent = 'a\\ud800b <b> &amp; \"q\" \\u00a0 \\u2028'; t.title = '<\"&>'</script>")
+    seen = see(
+        page,
+        "<p id=t></p><script>t.textContent = 'a\\ud800b <b> &amp; \"q\" \\u00a0 \\u2028'; t.title = '<\"&>'</script>",
+    )
     paragraph = parse_html(seen.html).find("p")
-    assert "a\ufffdb <b> &amp; \"q\"" in paragraph.text
+    assert 'a\ufffdb <b> &amp; "q"' in paragraph.text
     assert paragraph.attributes["title"] == '<"&>'
     seen.html.encode("utf-8")
 
@@ -92,7 +101,9 @@ def test_a_ref_stays_with_its_element_and_is_never_reused(page):
 
 
 def test_points_of_shapes_lie_inside_them(page):
-    seen = see(page, "<svg width=200 height=200><path id=p d='M0 0 L200 0 L200 10 L10 10 L10 200 L0 200 Z' onclick='' /></svg>")
+    seen = see(
+        page, "<svg width=200 height=200><path id=p d='M0 0 L200 0 L200 10 L10 10 L10 200 L0 200 Z' onclick='' /></svg>"
+    )
     x, y = seen.points[parse_html(seen.html).find("path").ref]
     assert page.evaluate(f"document.elementFromPoint({x}, {y}).id") == "p"
 

@@ -10,8 +10,8 @@ import pytest
 
 import envs  # noqa: F401 (registers the ids)
 from envs import browser, tasks
-from envs.actuator import field_value
 from envs.action import ActionError
+from envs.actuator import field_value
 from envs.html import parse_html
 from envs.loop import RandomPolicy, run_episode
 from envs.miniwob import MiniWoBEnv
@@ -82,7 +82,7 @@ def test_refused_actions_change_nothing_and_say_why(env):
         ("click_xy 5000 5", "outside the viewport"),
         ("back", "open web only"),
     ]:
-        observation, reward, terminated, truncated, info = env.step(action)
+        observation, reward, terminated, truncated, _ = env.step(action)
         assert reason in observation["last_error"], action
         assert observation["html"] == before and (reward, terminated, truncated) == (0.0, False, False)
     observation, *_ = env.step("wait")
@@ -142,7 +142,7 @@ def test_an_endless_script_ends_in_a_fault(env, monkeypatch):
     env.reset(seed=1)
     env.unwrapped._actuator.evaluate("setTimeout(() => { for (;;); }, 1) && 1")
     monkeypatch.setattr(browser, "DEADLINE", 1.0)
-    _, reward, terminated, truncated, info = env.step("wait")
+    _, reward, _, truncated, info = env.step("wait")
     assert truncated and reward == 0.0 and "no answer within" in info["fault"]
     assert env.reset(seed=1)[0]["html"]
 
@@ -167,7 +167,7 @@ def test_no_browser_says_what_to_install(monkeypatch):
 def test_vectorised(kind):
     spawn = {"context": "spawn", "shared_memory": False} if kind is gymnasium.vector.AsyncVectorEnv else {}
     vector = kind([lambda: gymnasium.make("envs:webagent/click-button-v1") for _ in range(2)], **spawn)
-    observations, infos = vector.reset(seed=[3, 4])
+    observations, _ = vector.reset(seed=[3, 4])
     assert observations["screenshot"].shape == (2, 210, 160, 3)
     observations, rewards, *_ = vector.step(["wait", "click 0"])
     assert rewards.shape == (2,) and observations["html"][0] != observations["html"][1]

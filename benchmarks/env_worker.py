@@ -1,0 +1,126 @@
+"""One MiniWoB++ environment behind a pipe, timed where it runs.
+
+``bench_env.py`` starts this file once per library, each with the Python of that library's own virtual environment, so
+nothing outside the standard library is imported at the top. A line of JSON ``{"seed": 7, "steps": 5}`` on stdin asks
+for one episode; the answer is a line ``{"reset": seconds, "step": [seconds, ...]}`` on stdout.
+
+The step is the same everywhere: a click on the yellow instruction line, which no listener answers, so that the
+episode goes on and every library has the same work to do. Each library is used as its documentation says, with its
+defaults, by its ordinary click at coordinates.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+X, Y = 80, 20
+"""A point of the instruction line, in CSS pixels of the page."""
+
+
+class Webagent:
+    """This repository."""
+
+    packages = ("playwright",)
+
+    def __init__(self, chromium: str, pages: str):
+        os.environ["WEBAGENT_CHROMIUM"] = chromium
+        sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+        import gymnasium
+
+        import envs  # noqa: F401  (registers the ids)
+
+        self.env = gymnasium.make("webagent/click-button-v1", screenshot=True, max_steps=1000)
+        self.action: Any = f"click_xy {X} {Y}"
+
+    def check(self, observation: dict[str, Any]) -> None:
+        _check(observation["html"], observation["screenshot"], observation["last_error"])
+
+
+class BrowserGym:
+    """BrowserGym by ServiceNow: Playwright, browsers started anew at each reset."""
+
+    packages = ("browsergym-core", "browsergym-miniwob", "playwright")
+
+    def __init__(self, chromium: str, pages: str):
+        os.environ["MINIWOB_URL"] = pages
+        import browsergym.miniwob  # pyright: ignore[reportMissingImports] # noqa: F401  (registers the ids)
+        import gymnasium
+        from browsergym.core.action.highlevel import HighLevelActionSet  # pyright: ignore[reportMissingImports]
+        from playwright.sync_api import BrowserType
+
+        # ``pw_chromium_kwargs`` reaches the page's browser but not the second one, which shows the chat.
+        launch = BrowserType.launch
+        BrowserType.launch = lambda self, **options: launch(self, **{"executable_path": chromium, **options})
+        actions = HighLevelActionSet(subsets=["miniwob_all"])
+        self.env = gymnasium.make("browsergym/miniwob.click-button", action_mapping=actions.to_python_code)
+        self.action: Any = f"mouse_click({X}, {Y})"
+
+    def check(self, observation: dict[str, Any]) -> None:
+        _check(observation["dom_object"], observation["screenshot"], observation["last_action_error"])
+
+
+class Farama:
+    """The miniwob package by the Farama Foundation: Selenium."""
+
+    packages = ("miniwob", "selenium")
+
+    def __init__(self, chromium: str, pages: str):
+        os.environ["MINIWOB_CHROME_BINARY"] = chromium
+        import gymnasium
+        import miniwob
+        import numpy as np
+
+        gymnasium.register_envs(miniwob)
+        self.env = gymnasium.make("miniwob/click-button-v1")
+        environment: Any = self.env.unwrapped
+        self.action: Any = environment.create_action("CLICK_COORDS", coords=np.array([X, Y], dtype=np.float32))
+
+    def check(self, observation: dict[str, Any]) -> None:
+        _check(observation["dom_elements"], observation["screenshot"], "")
+
+
+LIBRARIES = {"webagent": Webagent, "browsergym": BrowserGym, "farama": Farama}
+
+
+def _check(page: Any, screenshot: Any, error: str) -> None:
+    if error or not page or screenshot.min() == screenshot.max():
+        raise RuntimeError(f"not a full observation: error {error!r}, page {str(page)[:60]!r}")
+
+
+def episode(library: Any, seed: int, steps: int) -> dict[str, Any]:
+    """Times one reset and then each step; checks outside the timing that each brought the page and its picture."""
+    start = time.perf_counter()
+    observation, _ = library.env.reset(seed=seed)
+    times: dict[str, Any] = {"reset": time.perf_counter() - start, "step": []}
+    library.check(observation)
+    for _ in range(steps):
+        start = time.perf_counter()
+        observation, _, terminated, truncated, _ = library.env.step(library.action)
+        times["step"].append(time.perf_counter() - start)
+        if terminated or truncated:
+            raise RuntimeError("the episode ended on a click that should do nothing")
+        library.check(observation)
+    return times
+
+
+def main() -> None:
+    name, chromium, pages = sys.argv[1:]
+    # Libraries print; the pipe is for answers only.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    library = LIBRARIES[name](chromium, pages)
+    episode(library, seed=0, steps=1)  # what is loaded once is not counted
+    answers.write(json.dumps({package: importlib.metadata.version(package) for package in library.packages}) + "\n")
+    for line in sys.stdin:
+        answers.write(json.dumps(episode(library, **json.loads(line))) + "\n")
+    library.env.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Experience: scripted experts, collection of their episodes, and the trajectory dataset."""

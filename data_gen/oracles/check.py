@@ -1,0 +1,101 @@
+"""Measures oracles in the browser: ``python -m data_gen.oracles.check --suite thin16 --episodes 200``.
+
+Prints strict success per task and each failure with its seed, cause and actions. Ends with status 1 where an oracle is
+below ``--at-least``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+import gymnasium
+import joblib
+import tyro
+
+from data_gen import oracles
+from envs import tasks
+from envs.loop import Step, run_episode
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """Which oracles, on which page seeds."""
+
+    suite: str = "all"
+    """Tasks of this suite that have an oracle."""
+    tasks: tuple[str, ...] = ()
+    """These tasks, in place of a suite's."""
+    episodes: int = 200
+    first_seed: int = 20_000_000
+    """Page seeds are counted up from here. Rules are tuned on seeds from 10,000,000, measured from 20,000,000."""
+    workers: int = 1
+    """Processes, each with a browser of its own."""
+    at_least: float = 0.99
+    """Share of successes that each oracle has to reach."""
+
+
+@dataclass
+class Measurement:
+    """What one oracle did on its seeds."""
+
+    task: str
+    successes: int = 0
+    steps: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def measure(task: str, seeds: range) -> Measurement:
+    """Runs one episode for each seed."""
+    result = Measurement(task)
+    env = gymnasium.make(f"envs:webagent/{task}-v1", screenshot=False)
+    policy = oracles.get(task)
+    for seed in seeds:
+        steps: list[Step] = []
+        cause = ""
+        try:
+            episode = run_episode(env, policy, seed=seed, on_step=steps.append)
+            if not episode.success:
+                cause = episode.fault or f"raw reward {episode.raw_reward:g}" + " out of steps" * episode.truncated
+        except oracles.OracleError as error:
+            cause = f"lost: {error}"
+        result.steps += len(steps)
+        if cause:
+            did = "; ".join(f"{step.action}{step.error and f' [{step.error}]'}" for step in steps)
+            result.failures.append(f"seed {seed}: {cause} after: {did}")
+        else:
+            result.successes += 1
+    env.close()
+    return result
+
+
+def main(config: CheckConfig) -> bool:
+    """Prints the table and says whether every oracle reached what it has to.
+
+    Raises:
+        NoOracle: for a task that has none.
+    """
+    chosen = config.tasks or [task.name for task in tasks.select(config.suite) if task.name in oracles.names()]
+    for task in chosen:
+        oracles.entry(task)
+    seeds = range(config.first_seed, config.first_seed + config.episodes)
+    jobs = (joblib.delayed(measure)(task, seeds) for task in chosen)
+    results = cast(Iterable[Measurement], joblib.Parallel(n_jobs=config.workers, return_as="generator")(jobs))
+    good = True
+    for result in results:
+        rate = result.successes / config.episodes
+        good &= rate >= config.at_least
+        print(f"{result.task:28s} {rate:7.1%}  {result.steps / config.episodes:5.1f} steps", flush=True)
+        for failure in result.failures:
+            print(f"    {failure}", flush=True)
+    return good
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(0 if main(tyro.cli(CheckConfig, description=__doc__)) else 1)
+    except (oracles.NoOracle, tasks.UnknownTask) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

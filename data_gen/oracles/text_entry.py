@@ -1,0 +1,45 @@
+"""Text to type into fields: names, dates, logins, fields that suggest."""
+
+from __future__ import annotations
+
+from data_gen.oracles.base import Page, click, fill, oracle, write
+from data_gen.oracles.choices import submit
+from envs.action import Action
+
+
+@oracle("enter-text")
+def enter_text(page: Page) -> Action:
+    (text,) = page.asked(r'^Enter "(.+)" into the text field and press Submit\.$')
+    return fill(page.find("input", id="tt"), text) or submit(page)
+
+
+@oracle("enter-date")
+def enter_date(page: Page) -> Action:
+    """Typed as the instruction writes it; the field's value is the ISO form of it."""
+    month, day, year = page.asked(r"^Enter (\d+)/(\d+)/(\d+) as the date")
+    return fill(page.find("input", id="tt"), f"{month}/{day}/{year}", shown=f"{year}-{month}-{day}") or submit(page)
+
+
+@oracle("login-user")
+def login_user(page: Page) -> Action:
+    name, password = page.asked(r'username "(.+)" and the password "(.+)" into the text fields')
+    return (
+        fill(page.find("input", id="username"), name)
+        or fill(page.find("input", id="password"), password)
+        or submit(page)
+    )
+
+
+@oracle("use-autocomplete")
+def use_autocomplete(page: Page) -> Action:
+    """The beginning brings up suggestions; the first that fits goes into the field; then Submit."""
+    start, end = page.asked(r'starts with "(.+?)"(?: and ends with "(.+)")?\.$')
+
+    def fits(text: str) -> bool:
+        return text.startswith(start) and text.endswith(end or "")
+
+    field = page.find("input", id="tags")
+    for suggestion in page.find_all("li", cls="ui-menu-item"):
+        if fits(suggestion.text):
+            return click(suggestion)
+    return submit(page) if field and fits(field.value) else write(field, start)

@@ -1,0 +1,1 @@
+"""Decisions: what turns observations into actions, and how it is trained."""

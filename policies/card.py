@@ -1,0 +1,58 @@
+"""The model card, README.md of a checkpoint."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from policies.model import WebAgentModel
+    from policies.run import Run
+
+NOT_IN_CARD = ("data", "out", "resume", "stop_at", "save_minutes", "jobs", "browser_episodes")
+"""Settings that say where and when, not how."""
+
+RESULTS = "## Measured in the browser"
+
+
+def training_card(run: Run, model: WebAgentModel) -> str:
+    """What a training can say about its checkpoint: its shape, recipe, compute, data and held-out accuracy."""
+    config = run.config
+    device = next(model.parameters()).device
+    on_gpu = device.type == "cuda"
+    hardware = torch.cuda.get_device_name(device) if on_gpu else f"{torch.get_num_threads()} threads of a CPU"
+    start = " and ".join(part for part in (config.t5, config.vit) if part) or "from scratch"
+    counts = run.table.group_by("task").aggregate([("episode_id", "count_distinct"), ("step", "count")])
+    rows = []
+    for row in counts.sort_by("task").to_pylist():
+        accuracy = [f"{value:.3f}" for value in run.held_out.get(row["task"], {}).values()] or ["", ""]
+        rows.append(
+            f"| {row['task']} | {row['episode_id_count_distinct']:,} | {row['step_count']:,} | "
+            + " | ".join(accuracy)
+            + " |"
+        )
+    settings = [f"| {name} | {value} |" for name, value in asdict(config).items() if name not in NOT_IN_CARD]
+    return "\n".join([
+        "---", "license: mit", "library_name: webagent", "pipeline_tag: image-text-to-text",
+        "tags: [web-agent, miniwob, behaviour-cloning]", "---", "",
+        "# A webagent policy", "",
+        f"A Flan-T5-shaped encoder-decoder with a ViT ({sum(p.numel() for p in model.parameters()) / 1e6:.1f} million "
+        f"parameters, trained {start}) that reads a web page as HTML and screenshots and writes the next action. "
+        "The weights are an exponential average over the training.", "",
+        "## Recipe", "",
+        f"Behaviour cloning, step {run.step:,} of {config.steps:,}, {run.step * config.batch_size:,} samples, "
+        f"{run.seconds / 3600:.2f} hours in training steps on {platform.machine()}, {hardware}.", "",
+        "| setting | value |", "|---|---|", *settings, "",
+        "## Data", "",
+        "Successful episodes; about 3 % of them are held out. Held-out accuracy is that of single actions, given the "
+        "expert's steps before, and of episodes with every action right. It is not success in the browser.", "",
+        "| task | episodes | steps | held-out actions | held-out episodes |", "|---|---|---|---|---|", *rows, "",
+    ])  # fmt: skip
+
+
+def with_results(card: str, results: str) -> str:
+    """The card with a section of results measured in the browser, in place of the one it may have."""
+    return f"{card.split(RESULTS)[0].rstrip()}\n\n{RESULTS}\n\n{results.strip()}\n"

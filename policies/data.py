@@ -1,0 +1,210 @@
+"""Trajectories as training samples: tokenised once, drawn by task, cut into micro-batches of like length."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from rich.progress import track
+
+from data_gen.dataset import decode_screenshot, read_dataset
+from envs.action import Action
+from policies.processor import Example, Processor, TargetError, history_item
+
+COLUMNS = ["episode_id", "step", "task", "instruction", "html", "boxes", "refs", "screenshot", "last_error", "action",
+           "success", "source"]  # fmt: skip
+NOISE = "noise"
+"""Source of actions that are not to be imitated."""
+CORPUS_ROWS = 20_000
+"""Rows whose text the tokenizer learns from; more change nothing that matters and take minutes."""
+
+T = TypeVar("T")
+Batch = list[dict[str, torch.Tensor]]
+"""The micro-batches of one optimizer step."""
+
+
+class TrainError(ValueError):
+    """A training that cannot start or go on. The message says why and what to do."""
+
+
+def read_successes(folders: Sequence[Path]) -> pa.Table:
+    """The successful episodes of datasets, rows of an episode together and in step order.
+
+    Raises:
+        DatasetError: if a folder is not a whole dataset, or holds reserved seeds.
+        TrainError: if no episode succeeded.
+    """
+    table = pa.concat_tables([read_dataset(folder, columns=COLUMNS, for_training=True) for folder in folders])
+    table = table.filter(pc.field("success"))
+    if not table.num_rows:
+        raise TrainError(f"no successful episode in {', '.join(map(str, folders))}: nothing to learn from")
+    return table
+
+
+def corpus(table: pa.Table) -> Iterator[str]:
+    """Texts that a tokenizer learns from, from rows spread evenly over the table; held-out episodes are left out."""
+    kept = np.flatnonzero(~held_out(table))
+    spread = kept[:: max(1, len(kept) // CORPUS_ROWS)]
+    for row in table.select(["instruction", "html", "action"]).take(spread).to_pylist():
+        yield row["instruction"]
+        yield row["html"]
+        yield from Action.parse(row["action"]).strings
+
+
+def held_out(table: pa.Table, share: float = 0.03) -> np.ndarray:
+    """Which rows are of held-out episodes, by a hash of the episode's name: the same in every run and process."""
+    hashes = [int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) for name in table["episode_id"].to_pylist()]
+    return np.array(hashes, np.float64) < share * 2**32
+
+
+@dataclass
+class Samples:
+    """A table's rows as examples; all sequences run over the same rows.
+
+    Screenshots stay as they are in the dataset, PNG of 4-10 kB, and are decoded when a batch is made: 0.4 ms a frame,
+    less than a hundredth of what a CPU's training step takes, where 100,000 raw ones would fill 10 GB.
+    """
+
+    processor: Processor
+    examples: list[Example | None]
+    """None where there is nothing to imitate: a random action put in to leave the expert's path, or one that cannot be
+    a target (``TargetError``). Such steps are seen as history."""
+    tasks: np.ndarray
+    """Task name of each row."""
+    starts: np.ndarray
+    """For each row, the row of its episode's first step."""
+    screenshots: pa.ChunkedArray
+    lengths: np.ndarray
+    """Tokens of each row's input text; zero without an example."""
+
+    @classmethod
+    def encode(cls, table: pa.Table, processor: Processor, jobs: int = 1, quiet: bool = True) -> Samples:
+        """Tokenises every row, ``jobs`` processes at work."""
+        firsts = np.flatnonzero(table["step"].to_numpy() == 0)
+        bounds = [*firsts[::200].tolist(), table.num_rows]
+        text = table.drop_columns(["screenshot"])
+        parts = joblib.Parallel(n_jobs=jobs, return_as="generator")(
+            joblib.delayed(_encode)(processor, text.slice(a, b - a).to_pylist()) for a, b in pairwise(bounds)
+        )
+        progress = track(parts, "tokenising", total=len(bounds) - 1, disable=quiet, transient=True)
+        examples = [example for part in progress for example in part]
+        return cls(
+            processor,
+            examples,
+            tasks=np.array(table["task"].to_pylist()),
+            starts=np.repeat(firsts, np.diff([*firsts, table.num_rows])),
+            screenshots=table["screenshot"],
+            lengths=np.array([len(example) if example else 0 for example in examples]),
+        )
+
+    def micro_batches(self, rows: np.ndarray, tokens: int, padding: int) -> list[np.ndarray]:
+        """Cuts rows into groups of like length.
+
+        The gradient of a step does not depend on the cuts, since the loss is summed over all of them.
+
+        Args:
+            rows: of one step.
+            tokens: most input tokens of a group, padding included; a single longer row is a group of its own.
+            padding: most of them that may be padding.
+        """
+        groups: list[list[int]] = [[]]
+        for row in rows[np.argsort(self.lengths[rows], kind="stable")].tolist():
+            padded = (len(groups[-1]) + 1) * int(self.lengths[row])
+            if padded > tokens or padded - int(self.lengths[[*groups[-1], row]].sum()) > padding:
+                groups.append([])
+            groups[-1].append(row)
+        return [np.array(group) for group in groups if group]
+
+    def collate(
+        self, rows: np.ndarray, rng: np.random.Generator | None = None, image_dropout: float = 0.0
+    ) -> dict[str, torch.Tensor]:
+        """One padded micro-batch, its frames decoded; with an image dropout of 1 no screenshot is looked at."""
+        examples = [self.examples[row] for row in rows.tolist()]
+        if image_dropout < 1:
+            examples = [replace(example, frames=self._frames(row)) for example, row in zip(examples, rows, strict=True)]
+        return self.processor.collate(examples, rng, image_dropout)
+
+    def _frames(self, row: int) -> list[np.ndarray | None]:
+        frames: list[np.ndarray | None] = []
+        for earlier in range(row - self.processor.config.frames + 1, row + 1):
+            png = self.screenshots[earlier].as_py() if earlier >= self.starts[row] else None
+            frames.append(None if png is None else decode_screenshot(png))
+        return frames
+
+
+def _encode(processor: Processor, rows: list[dict[str, Any]]) -> list[Example | None]:
+    examples, history = [], []
+    for row in rows:
+        if row["step"] == 0:
+            history = []
+        row["boxes"] = np.asarray(row["boxes"], np.float32).reshape(-1, 4)
+        row["refs"] = np.asarray(row["refs"], np.int32)
+        action = Action.parse(row["action"])
+        try:
+            examples.append(None if row["source"] == NOISE else processor.encode(row, history, (), action))
+        except TargetError:
+            examples.append(None)
+        history.append(history_item(row, action))
+    return examples
+
+
+class TaskSampler:
+    """Draws rows: first a task by its weight, then that task's next row in a shuffled pass over all of them.
+
+    What it draws follows from the seed, the step and ``state``, so a resumed training draws what it would have drawn.
+    """
+
+    def __init__(self, tasks: np.ndarray, rows: np.ndarray, seed: int, state: dict[str, Any] | None = None):
+        if not rows.size:
+            raise TrainError("no row to train on: all episodes are held out, or hold no action that can be learnt")
+        self._rows = {str(task): rows[tasks[rows] == task] for task in np.unique(tasks[rows])}
+        self._seed = seed
+        self._order: dict[str, tuple[int, np.ndarray]] = {}
+        self.state = copy.deepcopy(state) or {
+            "drawn": dict.fromkeys(self._rows, 0),
+            "weights": dict.fromkeys(self._rows, 1.0),
+        }
+
+    def draw(self, step: int, count: int) -> np.ndarray:
+        """The rows of one optimizer step."""
+        names = list(self._rows)
+        weights = np.array([self.state["weights"][name] for name in names])
+        chosen = np.random.default_rng((self._seed, step)).choice(len(names), size=count, p=weights / weights.sum())
+        return np.array([self._next(names[index]) for index in chosen])
+
+    def reweigh(self, errors: dict[str, float], floor: float = 0.1) -> None:
+        """Gives each task the weight of its error, 0 to 1, and at least ``floor`` so that none is forgotten."""
+        self.state["weights"] |= {task: max(error, floor) for task, error in errors.items() if task in self._rows}
+
+    def _next(self, task: str) -> int:
+        rows = self._rows[task]
+        count, position = divmod(self.state["drawn"][task], len(rows))
+        if self._order.get(task, (-1,))[0] != count:
+            entropy = int(hashlib.sha256(task.encode()).hexdigest()[:8], 16)
+            self._order[task] = count, np.random.default_rng((self._seed, entropy, count)).permutation(rows)
+        self.state["drawn"][task] += 1
+        return int(self._order[task][1][position])
+
+
+def prefetch(make: Callable[[Any], T], items: Iterable[Any], ahead: int = 2) -> Iterator[T]:
+    """``map(make, items)``, worked out in a thread a few items ahead."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = deque()
+        for item in items:
+            waiting.append(pool.submit(make, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

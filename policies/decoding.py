@@ -1,0 +1,111 @@
+"""Observations to actions: grammar-valid beam search, the encoder run once, keys and values kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from transformers import DynamicCache, EncoderDecoderCache
+
+from envs.action import PAGE_VERBS, Action
+from policies.model import NEVER, Encoded, WebAgentModel
+from policies.processor import Example, Processor
+from policies.writer import View, Writer
+
+
+class Decision(NamedTuple):
+    """An action and its log-probability among the valid ones."""
+
+    action: Action
+    score: float
+
+
+class _Hypothesis(NamedTuple):
+    example: int
+    row: int
+    """Its row in the decoder's last batch."""
+    writer: Writer
+    score: float
+    token: int
+    place: int
+
+
+@torch.inference_mode()
+def decode(model: WebAgentModel, processor: Processor, examples: Sequence[Example], *, beams: int = 1,
+           verbs: Sequence[str] = PAGE_VERBS) -> list[Decision]:  # fmt: skip
+    """Decides on the next action for each of several observations.
+
+    Args:
+        model: the network; it should be in evaluation mode.
+        processor: what made the examples.
+        examples: encoded without an action.
+        beams: hypotheses kept for each example; 1 is greedy.
+        verbs: what may be done at all.
+
+    Returns:
+        For each example the likeliest action found. Every one is of a form that the page takes; ``wait`` where the
+        search came to no end.
+    """
+    device = next(model.parameters()).device
+    batch = {name: tensor.to(device) for name, tensor in processor.collate(examples).items()}
+    encoded = model.encode(batch)
+    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    views = [View(processor, example, verbs) for example in examples]
+    live = [_Hypothesis(n, n, Writer(view), 0.0, -1, -1) for n, view in enumerate(views)]
+    done: list[list[_Hypothesis]] = [[] for _ in examples]
+    vocabulary = processor.vocab_size
+    for step in range(processor.config.max_steps):
+        rows = torch.tensor([h.example for h in live], device=device)
+        if step:
+            cache.reorder_cache(torch.tensor([h.row for h in live], device=device))
+        seen = Encoded(encoded.hidden[rows], encoded.mask[rows], encoded.text[rows])
+        part = {name: batch[name][rows] for name in ("words", "following", "verbs")}
+        part |= {name: batch[name] for name in ("vocabulary_masks", "verb_ids")}
+        last = torch.tensor([[h.token, h.place] for h in live], device=device)
+        steps = slice(0, 1 if step else 0)
+        inputs = model.decoder_inputs(seen, last[:, :1][:, steps], last[:, 1:][:, steps])[:, -1:]
+        hidden = model.t5.decoder(
+            inputs_embeds=inputs, encoder_hidden_states=seen.hidden, encoder_attention_mask=seen.mask,
+            past_key_values=cache, use_cache=True,
+        ).last_hidden_state  # fmt: skip
+        kinds = torch.tensor([[int(h.writer.kind)] for h in live], device=device)
+        allowed = torch.tensor([[h.writer.allowed] for h in live], device=device)
+        scores = model.scores(hidden, seen, part, kinds, allowed, last[:, 1:])[:, 0]
+        open_ = torch.ones_like(scores, dtype=torch.bool)
+        for row, hypothesis in enumerate(live):
+            tokens, places = hypothesis.writer.choices()
+            open_[row, :vocabulary] = torch.from_numpy(tokens).to(device)
+            if places is not None and scores.shape[1] > vocabulary:
+                open_[row, vocabulary:] = False
+                open_[row, vocabulary : vocabulary + len(places)] = torch.from_numpy(places).to(device)
+        open_ &= scores > NEVER / 2
+        logp = scores.masked_fill(~open_, float("-inf")).log_softmax(-1)
+        best, index = logp.topk(min(beams, logp.shape[1]), dim=-1)
+
+        grown: list[list[tuple[float, int, int]]] = [[] for _ in examples]
+        for row, hypothesis in enumerate(live):
+            for value, choice in zip(best[row].tolist(), index[row].tolist(), strict=True):
+                if value > float("-inf"):
+                    grown[hypothesis.example].append((hypothesis.score + value, row, choice))
+        following = []
+        for number, candidates in enumerate(grown):
+            for score, row, choice in sorted(candidates, key=lambda c: -c[0])[:beams]:
+                writer = live[row].writer.fork()
+                token, place = (choice, -1) if choice < vocabulary else (-1, choice - vocabulary)
+                writer.take(token, place)
+                hypothesis = _Hypothesis(number, row, writer, score, token, place)
+                (done[number] if writer.action is not None else following).append(hypothesis)
+        # A hypothesis only gets less likely: what is behind a whole action already cannot overtake it.
+        live = [h for h in following if not done[h.example] or h.score > max(d.score for d in done[h.example])]
+        if not live:
+            break
+    return [_best(hypotheses) for hypotheses in done]
+
+
+def _best(hypotheses: list[_Hypothesis]) -> Decision:
+    if not hypotheses:
+        return Decision(Action("wait"), float("-inf"))
+    best = max(hypotheses, key=lambda h: h.score)
+    assert best.writer.action is not None
+    return Decision(best.writer.action, best.score)

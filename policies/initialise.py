@@ -1,0 +1,50 @@
+"""How a network that is trained from scratch begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from transformers.models.t5.modeling_t5 import T5Attention
+
+if TYPE_CHECKING:
+    from policies.model import WebAgentModel
+
+
+@torch.no_grad()
+def initialise(model: WebAgentModel) -> None:
+    """Sets what the additions begin with; the T5 keeps transformers' start but for ``mimetic``."""
+    width = model.t5.config.d_model
+    if model.config.vit:
+        nn.init.normal_(model.image_in.weight, std=model.image_in.in_features**-0.5)
+        nn.init.zeros_(model.image_in.bias)
+        nn.init.normal_(model.frame_embedding.weight, std=0.1)
+    if model.config.match:
+        nn.init.normal_(model.feature_embedding.weight, std=0.5)
+    if model.config.copy:
+        for layer in (model.point_query, model.point_key, model.pointed_in):
+            nn.init.normal_(layer.weight, std=width**-0.5)
+    if model.config.mimetic:
+        _mimetic(model)
+
+
+def _mimetic(model: WebAgentModel) -> None:
+    """Half of the heads of each attention begin with k = q, so that a token looks for tokens like itself, with -10 on
+    its own place; the other heads of the encoder begin at the neighbours, before and after by turns.
+
+    After Trockman and Kolter 2023 (arXiv 2305.09828), for T5's relative positions.
+    """
+    config = model.t5.config
+    half, size = config.num_heads // 2, config.d_kv
+    for name, attention in model.t5.named_modules():
+        if isinstance(attention, T5Attention) and not (name.startswith("decoder") and name.endswith("SelfAttention")):
+            attention.q.weight[: half * size] = attention.k.weight[: half * size] * size**-0.5
+    bias = model.t5.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight  # [buckets, heads]
+    bias[0, :half] = -10.0
+    after = config.relative_attention_num_buckets // 2
+    distance = torch.arange(1, 9)
+    for head in range(half, config.num_heads):
+        near, far = (1, after + 1) if head % 2 == 0 else (after + 1, 1)
+        bias[near : near + 8, head] = 4.0 - 0.5 * (distance - 1)
+        bias[far : far + 8, head] = 1.0 - 0.25 * (distance - 1)

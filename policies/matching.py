@@ -1,0 +1,179 @@
+"""Match features: where a word of the page also stands in the instruction or the history, and the reverse.
+
+A small network trained from scratch spends most of its samples learning to compare words. These features say what a
+comparison of strings can say; what follows from it stays for the network to learn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from envs.html import Element
+from policies.page import Unit
+from policies.vocabulary import Word, split_words
+
+FEATURES = (
+    "space before",
+    "in the instruction part", "in the history part", "in the page part",
+    # of words
+    "same word, same case", "same word", "word quoted", "neighbouring pair", "in history", "in a field's value",
+    "starts with quoted", "ends with quoted",
+    # of elements, at their opening tag
+    "name is quoted", "name in instruction", "name shares a word", "name starts with quoted", "name ends with quoted",
+    "value in instruction", "has a value", "acted on", "acted on last", "row apart", "actable",
+)  # fmt: skip
+"""In order. The reverse of a word's feature has the same number: the part tells them apart."""
+
+_F = {name: number for number, name in enumerate(FEATURES)}
+_LONGEST_NAME = 12
+
+
+def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: Sequence[Unit],
+                   acted: Sequence[int]) -> np.ndarray:  # fmt: skip
+    """Features of each unit.
+
+    Args:
+        instruction: its words.
+        history: past actions, as words.
+        page: the page's words and markup.
+        acted: refs that past actions named, oldest first.
+
+    Returns:
+        uint8, units of all three parts in this order x ``len(FEATURES)``; 0 or 1.
+    """
+    parts = {"in the instruction part": instruction, "in the history part": history, "in the page part": page}
+    features = np.zeros((sum(map(len, parts.values())), len(FEATURES)), np.uint8)
+    start = 0
+    for name, units in parts.items():
+        features[start : start + len(units), _F[name]] = 1
+        for number, unit in enumerate(units):
+            features[start + number, 0] = unit.space
+        start += len(units)
+    task, past, here = np.split(features, [len(instruction), len(instruction) + len(history)])
+
+    texts = [unit for unit in page if unit.part in ("text", "value", "label")]
+    values = {unit.key for unit in page if unit.part == "value"} - {""}
+    quoted = _quoted(instruction)
+    spans = [keys for keys in (_keys(words) for words in quoted) if keys]
+    quoted_keys = {key for span in spans for key in span}
+    _same(task, instruction, texts, set(), values, _pairs(page))
+    _same(past, history, instruction, quoted_keys, values, _pairs(instruction))
+    _same(here, page, instruction, quoted_keys, set(), _pairs(instruction))
+    past_keys = {unit.key for unit in history} - {""}
+    for rows, units in ((task, instruction), (here, page)):
+        for row, unit in zip(rows, units, strict=True):
+            row[_F["in history"]] = unit.key in past_keys
+    inside = {id(unit) for words in quoted for unit in words}
+    for row, unit in zip(task, instruction, strict=True):
+        row[_F["word quoted"]] = id(unit) in inside
+    for row, unit in zip(here, page, strict=True):
+        if unit.key and unit.part == "text":
+            row[_F["starts with quoted"]], row[_F["ends with quoted"]] = _affixes(unit.key, spans)
+    _elements(here, page, _keys(instruction), spans, acted)
+    return features
+
+
+def _same(rows: np.ndarray, units: Sequence[Unit], others: Iterable[Unit], quoted: set[str], values: set[str],
+          pairs: set[tuple[str, str]]) -> None:  # fmt: skip
+    others = list(others)
+    exact, keys = {unit.text for unit in others}, {unit.key for unit in others}
+    words = [(number, unit) for number, unit in enumerate(units) if unit.key]
+    for number, unit in words:
+        row = rows[number]
+        row[_F["same word, same case"]] = unit.text in exact
+        row[_F["same word"]] = unit.key in keys
+        row[_F["word quoted"]] = unit.key in quoted
+        row[_F["in a field's value"]] = unit.key in values
+    for (one, first), (two, second) in zip(words, words[1:], strict=False):
+        if (first.key, second.key) in pairs:
+            rows[[one, two], _F["neighbouring pair"]] = 1
+
+
+def _pairs(units: Iterable[Unit]) -> set[tuple[str, str]]:
+    keys = [unit.key for unit in units if unit.key]
+    return set(zip(keys, keys[1:], strict=False))
+
+
+def _keys(words: Iterable[Unit | Word]) -> tuple[str, ...]:
+    return tuple(word.key for word in words if word.key)
+
+
+def _quoted(instruction: Sequence[Unit]) -> list[list[Unit]]:
+    """The words between each pair of double quotes."""
+    found: list[list[Unit]] = []
+    marks = [number for number, unit in enumerate(instruction) if unit.text == '"']
+    for begin, end in zip(marks[::2], marks[1::2], strict=False):
+        found.append(list(instruction[begin + 1 : end]))
+    return found
+
+
+def _affixes(word: str, spans: list[tuple[str, ...]]) -> tuple[bool, bool]:
+    single = [span[0] for span in spans if len(span) == 1]
+    return any(word.startswith(s) for s in single), any(word.endswith(s) for s in single)
+
+
+def _contains(whole: tuple[str, ...], part: tuple[str, ...]) -> bool:
+    return any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1)) if part else False
+
+
+def element_name(element: Element) -> str:
+    """What a person would call it: its text, else its label's, its title, or what it shows."""
+    if element.tag in ("input", "textarea", "select"):
+        if element.parent is not None and element.parent.tag == "label":
+            return element.parent.text
+        if element.attributes.get("type") in ("button", "submit", "reset"):
+            return element.value
+        return element.attributes.get("placeholder", "") or element.attributes.get("aria-label", "")
+    attributes = element.attributes
+    colour = (attributes.get("style", "") or attributes.get("fill", "")).rpartition(":")[2]
+    return element.text or attributes.get("title", "") or attributes.get("aria-label", "") or colour
+
+
+def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ...], spans: list[tuple[str, ...]],
+              acted: Sequence[int]) -> None:  # fmt: skip
+    apart = _rows_apart([unit.element for unit in page if unit.opens and unit.element], set(instruction))
+    for row, unit in zip(rows, page, strict=True):
+        element = unit.element
+        if not unit.opens or element is None:
+            continue
+        name = _keys(split_words(element_name(element)[:400]))
+        if name and len(name) <= _LONGEST_NAME:
+            row[_F["name is quoted"]] = name in spans
+            row[_F["name in instruction"]] = _contains(instruction, name)
+            row[_F["name shares a word"]] = bool({*name} & {*instruction})
+            whole = "".join(name)
+            row[_F["name starts with quoted"]], row[_F["name ends with quoted"]] = _affixes(whole, spans)
+        row[_F["value in instruction"]] = _contains(instruction, _keys(split_words(element.value)))
+        row[_F["has a value"]] = bool(element.value)
+        row[_F["acted on"]] = element.ref in acted
+        row[_F["acted on last"]] = element.ref is not None and element.ref in acted[-1:]
+        row[_F["row apart"]] = any(id(holder) in apart for holder in _chain(element))
+        row[_F["actable"]] = bool(element.verbs)
+
+
+def _chain(element: Element | None) -> Iterable[Element]:
+    while element is not None:
+        yield element
+        element = element.parent
+
+
+def _rows_apart(shown: Sequence[Element], instruction: set[str]) -> set[int]:
+    """The ids of those of several like siblings that hold a word of the instruction which few of the others hold."""
+    parents = {id(e.parent): e.parent for holder in shown for e in _chain(holder) if e.parent is not None}
+    found: set[int] = set()
+    for parent in parents.values():
+        groups: dict[tuple[str, str], list[Element]] = {}
+        for child in parent.children:
+            if not isinstance(child, str) and child.tag != "option":
+                groups.setdefault((child.tag, " ".join(child.classes[:1])), []).append(child)
+        for group in groups.values():
+            if len(group) < 2:
+                continue
+            holds = [{*_keys(split_words(child.text))} & instruction for child in group]
+            counts = Counter(key for keys in holds for key in keys)
+            rare = {key for key, count in counts.items() if count <= max(1, len(group) // 3)}
+            found |= {id(child) for child, keys in zip(group, holds, strict=True) if keys & rare}
+    return found

@@ -1,0 +1,286 @@
+"""The network: transformers' T5 in its Flan shape, timm's ViT in front of it, and additions that can be switched off.
+
+The patch tokens of the last screenshots, with an embedding of which frame they are of, go through a linear layer into
+the encoder's input sequence, before the text (WebGUM, arXiv 2305.11854, section 4.1). With the image off and every
+addition off, this is transformers' ``T5ForConditionalGeneration``, number by number.
+
+Additions:
+    copy     a pointer head over the encoder's positions (Vinyals et al. 2015), next to the vocabulary's logits
+    match    embeddings of the match features of ``policies.matching``
+    mimetic  attention that begins by looking for its like, or at its neighbours (Trockman and Kolter 2023)
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import timm
+import torch
+from torch import Tensor, nn
+from transformers import T5Config, T5ForConditionalGeneration
+
+from policies.config import ModelConfig
+from policies.initialise import initialise
+from policies.steps import Kind
+
+NEVER = -1e9
+"""Logit of what is not allowed. Finite, so that a row with nothing allowed has no NaN in its gradient."""
+
+
+class Output(NamedTuple):
+    """What training sees of a batch of B examples."""
+
+    loss: Tensor
+    """Mean of ``per_sample_loss``, a scalar."""
+    per_sample_loss: Tensor
+    """Negative log-likelihood of each action, float32 [B]."""
+    correct: Tensor
+    """Whether every step of the action is the likeliest, given those before it; bool [B]."""
+
+
+class Encoded(NamedTuple):
+    """What the decoder looks at: B examples of I image tokens and L text tokens."""
+
+    hidden: Tensor
+    """float [B, I + L, d_model]."""
+    mask: Tensor
+    """bool [B, I + L], False where there is nothing."""
+    text: Tensor
+    """float [B, L, d_model], the text's part of ``hidden``."""
+
+
+class WebAgentModel(nn.Module):
+    """A Flan-shaped T5 with a ViT.
+
+    Args:
+        config: what it is made of. The weights are fresh; ``from_pretrained_parts`` loads some.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.t5 = build_t5(config.t5)
+        width = self.t5.config.d_model
+        if config.vit:
+            self.grid = vit_size(config)
+            self.vit = timm.create_model(config.vit, pretrained=False, num_classes=0, img_size=self.grid, **config.vit_args)
+            self.image_in = nn.Linear(self.vit.num_features, width)
+            self.frame_embedding = nn.Embedding(config.frames, width)
+            mean, std = torch.tensor(config.pixel_mean), torch.tensor(config.pixel_std)
+            self.register_buffer("pixel_mean", 255 * mean.view(1, 3, 1, 1), persistent=False)
+            self.register_buffer("pixel_std", 255 * std.view(1, 3, 1, 1), persistent=False)
+        if config.match:
+            self.feature_embedding = nn.Linear(config.features, width, bias=False)
+        if config.copy:
+            self.point_query = nn.Linear(width, 2 * width, bias=False)
+            self.point_key = nn.Linear(width, 2 * width, bias=False)
+            self.pointed_in = nn.Linear(width, width, bias=False)
+            self.follow = nn.Parameter(torch.tensor(2.0))
+        initialise(self)
+
+    @classmethod
+    def from_pretrained_parts(cls, t5: str = "", vit: str = "", size: str = "mini", vocab_size: int = 0,
+                              **changes: Any) -> WebAgentModel:  # fmt: skip
+        """Loads published weights.
+
+        Args:
+            t5: name or folder of a T5, such as ``google/flan-t5-base``; empty: one of ``size``, from scratch.
+            vit: timm's name or a folder of a vision transformer, such as ``vit_base_patch16_224``; empty: that of ``size``.
+            size: of the table ``SIZES``.
+            vocab_size: the processor's; needed where ``t5`` is empty.
+            **changes: fields of ``ModelConfig``.
+        """
+        values: dict[str, Any] = {}
+        source = T5ForConditionalGeneration.from_pretrained(t5) if t5 else None
+        if source is not None:
+            values["t5"] = t5_arguments(source)
+            vocab_size = source.config.vocab_size
+        patches = None
+        if vit:
+            name = f"local-dir:{vit}" if "/" in vit and not vit.startswith(("hf-hub:", "local-dir:")) else vit
+            shape = ModelConfig.size(size, vocab_size=1, **changes)
+            plain = timm.create_model(name, pretrained=True, num_classes=0)
+            patch = plain.patch_embed.patch_size[0]
+            patches = timm.create_model(name, pretrained=True, num_classes=0, img_size=_fit(shape, patch))
+            cfg = plain.pretrained_cfg
+            values |= {"vit": cfg["architecture"], "vit_args": dict(cfg.get("model_args") or {}),
+                       "pixel_mean": tuple(cfg["mean"]), "pixel_std": tuple(cfg["std"])}  # fmt: skip
+        model = cls(ModelConfig.size(size, vocab_size=vocab_size, **(values | changes)))
+        if source is not None:
+            model.t5.load_state_dict(source.state_dict())
+        if patches is not None:
+            model.vit.load_state_dict(patches.state_dict())
+        return model
+
+    def forward(self, batch: dict[str, Tensor]) -> Output:
+        """The loss of a batch that ``Processor.collate`` made from examples with actions."""
+        encoded = self.encode(batch)
+        kinds, tokens, positions = batch["kinds"], batch["tokens"], batch["positions"]
+        first = positions[..., 0]
+        inputs = self.decoder_inputs(encoded, tokens[:, :-1], first[:, :-1])
+        hidden = self.t5.decoder(inputs_embeds=inputs, encoder_hidden_states=encoded.hidden,
+                                 encoder_attention_mask=encoded.mask).last_hidden_state  # fmt: skip
+        before = nn.functional.pad(first[:, :-1], (1, 0), value=-1)
+        scores = self.scores(hidden, encoded, batch, kinds, batch["allowed"], before)
+        # All places that hold the right word count: which of them is pointed at makes no difference.
+        logp = scores.log_softmax(-1)
+        vocabulary = self.t5.config.vocab_size
+        right = torch.cat([tokens[..., None], torch.where(positions >= 0, positions + vocabulary, -1)], -1)
+        picked = logp.gather(-1, right.clamp(min=0)).masked_fill(right < 0, float("-inf"))
+        real = kinds >= 0
+        step_loss = torch.where(real, -picked.masked_fill(~real[..., None], 0.0).logsumexp(-1), 0.0)
+        best = scores.argmax(-1, keepdim=True)
+        correct = (((best == right) & (right >= 0)).any(-1) | ~real).all(-1)
+        per_sample = step_loss.sum(-1)
+        return Output(per_sample.mean(), per_sample, correct)
+
+    def encode(self, batch: dict[str, Tensor]) -> Encoded:
+        """Runs the ViT, where the batch has frames, and the encoder."""
+        inputs = self.t5.shared(batch["input_ids"])
+        mask = batch["attention_mask"]
+        if self.config.match:
+            inputs = inputs + self.feature_embedding(batch["features"].to(inputs.dtype))
+        images = 0
+        if self.config.vit and "frames" in batch:
+            pictures, shown = self._pictures(batch, len(inputs), inputs.dtype)
+            images = pictures.shape[1]
+            inputs, mask = torch.cat([pictures, inputs], 1), torch.cat([shown, mask], 1)
+        hidden = self.t5.encoder(inputs_embeds=inputs, attention_mask=mask).last_hidden_state
+        return Encoded(hidden, mask, hidden[:, images:])
+
+    def decoder_inputs(self, encoded: Encoded, tokens: Tensor, places: Tensor) -> Tensor:
+        """What the decoder sees of the steps so far, the start token before them.
+
+        Args:
+            encoded: what was encoded.
+            tokens: int64 [B, T], the token of each step, or -1.
+            places: int64 [B, T], the place that each step points at, or -1.
+
+        Returns:
+            float [B, T + 1, d_model].
+        """
+        start = torch.full_like(tokens[:, :1], self.t5.config.decoder_start_token_id)
+        if not tokens.shape[1]:
+            start = torch.full((len(encoded.text), 1), self.t5.config.decoder_start_token_id, device=encoded.text.device)
+        inputs = self.t5.shared(torch.cat([start, tokens.clamp(min=0)], 1))
+        if self.config.copy and places.shape[1]:
+            pointed = self.pointed_in(_take(encoded.text, places))
+            inputs = torch.cat([inputs[:, :1], torch.where(places[..., None] >= 0, pointed.to(inputs.dtype), inputs[:, 1:])], 1)
+        return inputs
+
+    def scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
+               before: Tensor) -> Tensor:  # fmt: skip
+        """Logits of every token, and after them of every place where that is possible; ``NEVER`` where not allowed.
+
+        Args:
+            hidden: float [B, T, d_model], the decoder's.
+            encoded: what was encoded.
+            batch: what was encoded, as ``Processor.collate`` gives it.
+            kinds: int64 [B, T], what each step decides.
+            allowed: int64 [B, T], bits of the verbs that fit.
+            before: int64 [B, T], the place that the step before points at, or -1.
+
+        Returns:
+            float32 [B, T, vocabulary (+ L with copying)].
+        """
+        logits = self.logits(hidden).float()
+        if not self.config.copy:
+            return logits
+        may = batch["vocabulary_masks"][kinds.clamp(min=0)]
+        bits = (allowed[..., None] >> torch.arange(len(batch["verb_ids"]), device=allowed.device)) & 1
+        fits = torch.ones_like(may).index_copy(-1, batch["verb_ids"], bits.bool())
+        logits = logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
+
+        query, key = self.point_query(hidden), self.point_key(encoded.text)
+        width = hidden.shape[-1]
+        element, word = ((query[..., s] @ key[..., s].transpose(1, 2)).float() * width**-0.5
+                         for s in (slice(width), slice(width, None)))  # fmt: skip
+        after = torch.where(before >= 0, batch["following"].gather(1, before.clamp(min=0)), 0)
+        follows = (torch.arange(key.shape[1], device=key.device) == after[..., None]) & (after > 0)[..., None]
+        word = word + self.follow * follows
+        points = ((kinds == Kind.START) | (kinds == Kind.REF))[..., None]
+        copies = ((kinds == Kind.TEXT) | (kinds == Kind.LABEL) | (kinds == Kind.LABELS))[..., None]
+        places = torch.where(points, element, word)
+        open_ = (points & ((batch["verbs"][:, None] & allowed[..., None]) != 0)) | (copies & batch["words"][:, None])
+        return torch.cat([logits, places.masked_fill(~open_, NEVER)], -1)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """The vocabulary's logits, as transformers' T5 computes them."""
+        if self.t5.config.scale_decoder_outputs:
+            hidden = hidden * self.t5.config.d_model**-0.5
+        return self.t5.lm_head(hidden)
+
+    def parameter_groups(self, lr: float, weight_decay: float = 0.01) -> list[dict[str, Any]]:
+        """Groups for AdamW, each with its own ``lr``; a schedule scales them.
+
+        T5 has no 1/sqrt(d_kv) in its attention and so has it in the weights of q. Adam's steps do not shrink with the
+        weights: q gets a rate smaller by as much, which equals the usual attention at the usual rate. The relative
+        bias, of which there are few and which begins far from its end, gets ten times the rate.
+        """
+        scale = self.t5.config.d_kv**-0.5
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            rate = lr
+            if name.endswith("relative_attention_bias.weight"):
+                rate = 10 * lr
+            elif name.endswith("Attention.q.weight"):
+                rate = scale * lr
+            decay = weight_decay if parameter.ndim > 1 and "bias" not in name and "embed" not in name else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+        return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+
+    def _pictures(self, batch: dict[str, Tensor], size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Image tokens [B, frames * patches, d_model] and which of them there are, bool [B, frames * patches]."""
+        index, frames = batch["frame_index"], self.config.frames
+        pixels = batch["frames"].permute(0, 3, 1, 2).to(dtype)
+        pixels = (pixels - self.pixel_mean) / self.pixel_std
+        height, width = pixels.shape[-2:]
+        pixels = nn.functional.pad(pixels, (0, self.grid[1] - width, 0, self.grid[0] - height))
+        patches = self.vit.forward_features(pixels)[:, self.vit.num_prefix_tokens :]
+        tokens = self.image_in(patches) + self.frame_embedding(index % frames)[:, None]
+        pictures = tokens.new_zeros(size * frames, *tokens.shape[1:]).index_copy(0, index, tokens)
+        shown = torch.zeros(size * frames, tokens.shape[1], dtype=torch.bool, device=index.device).index_fill(0, index, True)
+        return pictures.view(size, -1, tokens.shape[-1]).to(dtype), shown.view(size, -1)
+
+
+def build_t5(arguments: dict[str, Any]) -> T5ForConditionalGeneration:
+    """A T5 with fresh weights.
+
+    transformers 5 ties the output head to the embeddings whatever ``tie_word_embeddings`` says, and only leaves the
+    scaling out where it is False; a Flan-T5's head is a matrix of its own, so it is untied here.
+    """
+    t5 = T5ForConditionalGeneration(T5Config(**arguments))
+    if arguments.get("tie_word_embeddings") is False:
+        t5.config.tie_word_embeddings = False
+        t5.lm_head.weight = nn.Parameter(torch.empty_like(t5.lm_head.weight))
+        nn.init.normal_(t5.lm_head.weight, std=t5.config.d_model**-0.5)
+    return t5
+
+
+def t5_arguments(t5: T5ForConditionalGeneration) -> dict[str, Any]:
+    """The arguments by which ``build_t5`` makes another one of the same shape."""
+    names = ("vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads",
+             "relative_attention_num_buckets", "relative_attention_max_distance", "dropout_rate", "layer_norm_epsilon",
+             "feed_forward_proj", "decoder_start_token_id", "pad_token_id", "eos_token_id")  # fmt: skip
+    arguments = {name: getattr(t5.config, name) for name in names}
+    untied = t5.lm_head.weight.data_ptr() != t5.shared.weight.data_ptr()
+    return arguments | {"tie_word_embeddings": not (untied or not t5.config.scale_decoder_outputs)}
+
+
+def vit_size(config: ModelConfig) -> tuple[int, int]:
+    """Height and width of what the ViT sees: the screenshot, filled up to whole patches below and to the right."""
+    patch = config.vit_args.get("patch_size")
+    if patch is None:
+        patch = timm.create_model(config.vit, pretrained=False, num_classes=0, **config.vit_args).patch_embed.patch_size[0]
+    return _fit(config, patch)
+
+
+def _fit(config: ModelConfig, patch: int) -> tuple[int, int]:
+    return -(-config.height // patch) * patch, -(-config.width // patch) * patch
+
+
+def _take(text: Tensor, places: Tensor) -> Tensor:
+    """[B, L, d] at [B, T] -> [B, T, d]; a place of -1 takes the first."""
+    return text.gather(1, places.clamp(min=0)[..., None].expand(-1, -1, text.shape[-1]))

@@ -1,0 +1,79 @@
+"""The learnt policy, in the shape of every policy: ``reset`` and ``act``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from envs.action import PAGE_VERBS, Action
+from envs.loop import Observation
+from policies.decoding import decode
+from policies.model import WebAgentModel
+from policies.processor import HistoryItem, Processor
+
+ImageMode = Literal["real", "none", "white", "random"]
+"""What the network sees in place of the screenshots: themselves, nothing, blank pages, or noise."""
+
+
+class LearntPolicy:
+    """Decides by a network.
+
+    Args:
+        model: the network, put in evaluation mode.
+        processor: the one it was trained with.
+        image: what it sees of the screenshots.
+        beams: hypotheses of the search; 1 is greedy.
+        verbs: what it may do at all.
+
+    Attributes:
+        last_score: log-probability of the last action; None before the first.
+    """
+
+    def __init__(self, model: WebAgentModel, processor: Processor, image: ImageMode = "real", beams: int = 1,
+                 verbs: Sequence[str] = PAGE_VERBS):  # fmt: skip
+        if image not in ("real", "none", "white", "random"):
+            raise ValueError(f"unknown image mode {image!r}; expected real, none, white or random")
+        self.model, self.processor = model.eval(), processor
+        self.image: ImageMode = image
+        self.beams, self.verbs = beams, tuple(verbs)
+        self.reset()
+
+    @classmethod
+    def from_checkpoint(cls, folder: Path | str | None = None, image: ImageMode = "real", beams: int = 1,
+                        device: str = "cpu") -> LearntPolicy:  # fmt: skip
+        """The policy of a checkpoint; the embedded one where ``folder`` is None.
+
+        Raises:
+            CheckpointError: if it cannot be read.
+        """
+        from policies import checkpoint
+
+        model, processor, _ = checkpoint.load(folder, device)
+        return cls(model, processor, image=image, beams=beams)
+
+    def reset(self) -> None:
+        self._history: list[HistoryItem] = []
+        self._frames: list[np.ndarray | None] = []
+        self._noise = np.random.default_rng(0)
+        self.last_score: float | None = None
+
+    def act(self, observation: Observation) -> Action:
+        count = self.processor.config.frames
+        self._frames = [*self._frames, self._frame(observation)][-count:]
+        example = self.processor.encode(observation, self._history, self._frames)
+        action, self.last_score = decode(self.model, self.processor, [example], beams=self.beams, verbs=self.verbs)[0]
+        self._history.append(self.processor.history_item(observation, action))
+        return action
+
+    def _frame(self, observation: Observation) -> np.ndarray | None:
+        if self.image == "none":
+            return None
+        screenshot = observation["screenshot"]
+        if self.image == "white":
+            return np.full_like(screenshot, 255)
+        if self.image == "random":
+            return self._noise.integers(0, 256, screenshot.shape, np.uint8)
+        return screenshot

@@ -1,0 +1,385 @@
+"""Observation, history and action to numbers.
+
+The input of the encoder is the instruction, then past actions and the last error, then the page (``policies.page``).
+What an action looks like to the decoder is described in ``policies.steps``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from envs.action import DIRECTIONS, PAGE, SIGNATURES, Action
+from envs.html import parse_html
+from policies.config import ProcessorConfig
+from policies.matching import FEATURES, element_name, match_features
+from policies.page import Unit, page_units, prune
+from policies.steps import FREE_VERBS, VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
+from policies.vocabulary import DOCUMENT, END, ERROR, HISTORY, KEYS, NEXT, PAD, Vocabulary, Word, split_words
+
+TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "processor_config.json"
+_ALTERNATIVES = 4
+_DESCRIBED = 6
+
+
+class TargetError(ValueError):
+    """An action that cannot be learnt from this observation: its element is not there, or its string is too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One past action: small, and made from the observation before it."""
+
+    verb: str
+    refs: tuple[int, ...] = ()
+    description: str = ""
+    """The element at that time, in a few words."""
+    strings: tuple[str, ...] = ()
+    """What was typed, selected or pressed."""
+
+
+def history_item(observation: Mapping[str, Any], action: Action) -> HistoryItem:
+    """What the policy remembers of an action.
+
+    Args:
+        observation: what it was decided on; its ``html`` is all that is used.
+        action: the decision.
+    """
+    element = None
+    if action.refs:
+        element = next((e for e in parse_html(observation["html"]).walk() if e.ref == action.refs[0]), None)
+    description = ""
+    if element is not None:
+        name = " ".join(element_name(element).split()[:_DESCRIBED])
+        description = f"{element.tag} {name or ' '.join([element.id, *element.classes][:3])}".replace("-", " ")
+    fixed = tuple(str(a) for a in action.args if not isinstance(a, str) or a not in action.strings)
+    return HistoryItem(action.verb, action.refs, description, action.strings or fixed[len(action.refs) :])
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One encoded step, picklable; ``L`` text tokens, ``T`` decoder steps (none without an action).
+
+    Attributes:
+        input_ids: int32 [L].
+        features: uint8 [L, len(FEATURES)].
+        words: bool [L], where a word begins that can be copied.
+        following: int16 [L], where the next word begins; 0 where there is none.
+        verbs: int32 [L], at the place of each element that can be acted on, the bits of its verbs; else 0.
+        units: the words and markup themselves, for decoding; None in training, where they only cost memory.
+        places: for each unit, its first token.
+        frames: the last screenshots, oldest first, uint8 H x W x 3, or None.
+        kinds: int8 [T], ``Kind`` of each decoder step.
+        tokens: int32 [T], the token that is right, or -1.
+        positions: int16 [T, 4], the places that are right, -1 beyond them; the first is what the next step sees.
+        allowed: int32 [T], at VERB the verbs that the element takes, at START and REF those it must have one of.
+    """
+
+    input_ids: np.ndarray
+    features: np.ndarray
+    words: np.ndarray
+    following: np.ndarray
+    verbs: np.ndarray
+    units: tuple[Unit, ...] | None
+    places: np.ndarray | None
+    frames: Sequence[np.ndarray | None]
+    kinds: np.ndarray
+    tokens: np.ndarray
+    positions: np.ndarray
+    allowed: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+class Processor:
+    """Turns observations and actions into numbers.
+
+    Attributes:
+        config: how.
+        vocabulary: its words and tokens.
+    """
+
+    def __init__(self, config: ProcessorConfig, vocabulary: Vocabulary):
+        self.config = config
+        self.vocabulary = vocabulary
+
+    @property
+    def vocab_size(self) -> int:
+        return self.vocabulary.size
+
+    @classmethod
+    def build(cls, config: ProcessorConfig, corpus: Iterable[str]) -> Processor:
+        """Takes the vocabulary that the configuration names, or trains one.
+
+        Args:
+            config: what to build.
+            corpus: instructions, htmls and actions; equal texts in equal order give equal processors.
+        """
+        if config.tokenizer:
+            return cls(config, Vocabulary.from_pretrained(config.tokenizer))
+        return cls(config, Vocabulary.train(corpus, config.vocab_size))
+
+    def save(self, folder: Path | str) -> None:
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.vocabulary.save(folder / TOKENIZER_FILE)
+        (folder / CONFIG_FILE).write_text(json.dumps(self.config.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Processor:
+        """Reads what ``save`` wrote.
+
+        Raises:
+            ValueError: if the files are not a processor of this version.
+            OSError: if they cannot be read.
+        """
+        folder = Path(folder)
+        try:
+            values = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+            config = ProcessorConfig.from_dict(values)
+        except (json.JSONDecodeError, TypeError) as error:
+            raise ValueError(f"{folder / CONFIG_FILE}: not a processor's configuration: {error}") from error
+        return cls(config, Vocabulary.load(folder / TOKENIZER_FILE))
+
+    history_item = staticmethod(history_item)
+
+    def encode(self, observation: Mapping[str, Any], history: Sequence[HistoryItem] = (),
+               frames: Sequence[np.ndarray | None] = (), action: Action | None = None) -> Example:  # fmt: skip
+        """Encodes one step.
+
+        Args:
+            observation: instruction, html, last_error and, where there are, boxes; a dataset's row is one.
+            history: this episode's earlier actions, oldest first.
+            frames: the last screenshots, oldest first, uint8 H x W x 3; None where there is none.
+            action: what is to be learnt; without one the example is for deciding.
+
+        Raises:
+            TargetError: if the action cannot be learnt from this.
+            ValueError: if the html is not of the form that observations have.
+        """
+        limit = self.config.max_tokens
+        instruction = _text_units(observation["instruction"])[: limit // 2]
+        past = self._history_units(history, observation.get("last_error", ""))[-limit // 4 :]
+        boxes = observation.get("boxes")
+        page = page_units(parse_html(observation["html"]), refs=not self.config.copy, boxes=boxes)
+        page.insert(0, Unit(DOCUMENT, "symbol"))
+        used = sum(len(self._ids(unit)) for unit in (*instruction, *past))
+        page = prune(page, [len(self._ids(unit)) for unit in page], limit - used)
+        units = [*instruction, *past, *page]
+
+        acted = [ref for item in history for ref in item.refs]
+        features = match_features(instruction, past, page, acted)
+        ids = [self._ids(unit) for unit in units]
+        lengths = np.array([len(i) for i in ids])
+        places = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int32)
+        length = int(lengths.sum())
+        words, following, verbs = np.zeros(length, bool), np.zeros(length, np.int16), np.zeros(length, np.int32)
+        for number, unit in enumerate(units):
+            place = places[number]
+            if unit.kind == "word":
+                words[place] = True
+                if number + 1 < len(units) and units[number + 1].kind == "word":
+                    following[place] = places[number + 1]
+            elif unit.opens and unit.element is not None:
+                verbs[place] = verb_bits(unit.element.verbs)
+        steps = self._steps(action, units, places, len(instruction), len(past)) if action is not None else []
+        kinds, tokens, positions, allowed = (list(column) for column in zip(*steps, strict=True)) if steps else ([],) * 4
+        targets = np.full((len(steps), _ALTERNATIVES), -1, np.int16)
+        for row, where in zip(targets, positions, strict=True):
+            row[: len(where)] = where
+        return Example(
+            input_ids=np.concatenate([np.array(i, np.int32) for i in ids]),
+            features=np.repeat(features, lengths, axis=0),
+            words=words,
+            following=following,
+            verbs=verbs,
+            units=tuple(units) if action is None else None,
+            places=places if action is None else None,
+            frames=list(frames),
+            kinds=np.array(kinds, np.int8),
+            tokens=np.array(tokens, np.int32),
+            positions=targets,
+            allowed=np.array(allowed, np.int32),
+        )
+
+    def collate(self, examples: Sequence[Example], rng: np.random.Generator | None = None,
+                image_dropout: float = 0.0) -> dict[str, torch.Tensor]:  # fmt: skip
+        """Pads examples to one batch.
+
+        Args:
+            examples: what ``encode`` gave.
+            rng: draws whether the images are dropped; needed where 0 < ``image_dropout`` < 1.
+            image_dropout: how likely the whole batch goes without image, which then costs nothing.
+
+        Returns:
+            For B examples of at most L tokens and T steps: the arrays of ``Example``, padded; ``attention_mask`` bool
+            [B, L]; ``vocabulary_masks`` bool [kinds, vocabulary]; ``verb_ids`` int64 [verbs]; and where there are
+            images, ``frames`` uint8 [N, H, W, 3] and ``frame_index`` int64 [N], the place example * frames + frame.
+        """
+        length = max(map(len, examples))
+        steps = max(len(example.kinds) for example in examples)
+        batch = {
+            "input_ids": _pad([e.input_ids for e in examples], length, self.vocabulary.symbols[PAD], np.int64),
+            "attention_mask": _pad([np.ones(len(e), bool) for e in examples], length, 0, bool),
+            "features": _pad([e.features for e in examples], length, 0, np.uint8),
+            "words": _pad([e.words for e in examples], length, 0, bool),
+            "following": _pad([e.following for e in examples], length, 0, np.int64),
+            "verbs": _pad([e.verbs for e in examples], length, 0, np.int64),
+            "vocabulary_masks": torch.from_numpy(self.vocabulary_masks()),
+            "verb_ids": torch.tensor([self.vocabulary.symbols[verb] for verb in VERBS]),
+        }
+        if steps:
+            batch |= {
+                "kinds": _pad([e.kinds for e in examples], steps, -1, np.int64),
+                "tokens": _pad([e.tokens for e in examples], steps, -1, np.int64),
+                "positions": _pad([e.positions for e in examples], steps, -1, np.int64),
+                "allowed": _pad([e.allowed for e in examples], steps, 0, np.int64),
+            }
+        dropped = image_dropout >= 1 or (image_dropout > 0 and rng is not None and rng.random() < image_dropout)
+        shown = [] if dropped else [
+            (number * self.config.frames + self.config.frames - len(frames) + index, frame)
+            for number, frames in enumerate(e.frames[-self.config.frames :] for e in examples)
+            for index, frame in enumerate(frames)
+            if frame is not None
+        ]  # fmt: skip
+        if shown:
+            batch["frame_index"] = torch.tensor([index for index, _ in shown])
+            batch["frames"] = torch.from_numpy(np.stack([frame for _, frame in shown]))
+        return batch
+
+    def vocabulary_masks(self) -> np.ndarray:
+        """Which tokens each kind of step may take, bool [len(Kind), vocabulary]."""
+        symbols, text = self.vocabulary.symbols, self.vocabulary.text_ids
+        masks = np.zeros((len(Kind), self.vocab_size), bool)
+        masks[Kind.START, [symbols[v] for v in (*FREE_VERBS, PAGE)]] = True
+        masks[Kind.VERB, [symbols[verb] for verb in VERBS]] = True
+        masks[Kind.DIRECTION, [symbols[d] for d in DIRECTIONS]] = True
+        masks[Kind.KEYS, [symbols[key] for key in KEYS]] = True
+        masks[[Kind.NUMBER, Kind.TEXT, Kind.LABEL, Kind.LABELS]] = text
+        masks[[Kind.NUMBER, Kind.TEXT, Kind.LABELS], symbols[END]] = True
+        masks[[Kind.LABEL, Kind.LABELS], symbols[NEXT]] = True
+        return masks
+
+    def _ids(self, unit: Unit) -> tuple[int, ...]:
+        if unit.kind == "word":
+            # A vocabulary trained here has the same tokens with and without a space before; a feature tells.
+            return self.vocabulary.encode_word(unit.text, unit.space and not (self.vocabulary.own and self.config.match))
+        if unit.kind == "symbol":
+            return (self.vocabulary.symbols[unit.text],)
+        return self.vocabulary.encode_markup(unit.text)
+
+    def _history_units(self, history: Sequence[HistoryItem], error: str) -> list[Unit]:
+        units: list[Unit] = []
+        for item in history[-self.config.max_history :]:
+            units.append(Unit(item.verb, "symbol"))
+            units += _text_units(item.description[:80])
+            for text in item.strings:
+                units += [Unit("=", "markup"), *_text_units(text[:80])]
+        if units:
+            units.insert(0, Unit(HISTORY, "symbol"))
+        if error:
+            units += [Unit(ERROR, "symbol"), *_text_units(error)[:16]]
+        return units
+
+    # One decoder step: kind, token or -1, places, allowed verbs.
+    def _steps(self, action: Action, units: list[Unit], places: np.ndarray, instruction: int,
+               history: int) -> list[tuple[int, int, list[int], int]]:  # fmt: skip
+        symbols, copy = self.vocabulary.symbols, self.config.copy
+        every = verb_bits(VERBS)
+        found = {u.element.ref: (int(places[i]), u.element) for i, u in enumerate(units) if u.opens and u.element}
+        for ref in action.refs:
+            if ref not in found or action.verb not in found[ref][1].verbs:
+                raise TargetError(f"{str(action)!r}: element {ref} is not on the page, or does not take {action.verb}")
+        args = list(zip(islice(argument_kinds(action.verb), len(action.args)), action.args, strict=True))
+        if copy and starts_with_element(action):
+            place, element = found[action.refs[0]]
+            steps = [(Kind.START, -1, [place], every), (Kind.VERB, symbols[action.verb], [], verb_bits(element.verbs))]
+            args = args[1:]
+        elif copy:
+            steps = [(Kind.START, symbols[PAGE if action.verb == "scroll" else action.verb], [], every)]
+            args = args[1:] if action.verb == "scroll" else args
+        else:
+            steps = [(Kind.VERB, symbols[action.verb], [], every)]
+        several = any(kind.endswith("*") for kind in SIGNATURES[action.verb])
+        for kind, argument in args:
+            if kind.startswith("ref") and copy:
+                steps.append((Kind.REF, -1, [found[int(argument)][0]], verb_bit(action.verb)))
+            elif kind == "direction":
+                steps.append((Kind.DIRECTION, symbols[argument], [], every))
+            elif kind == "keys":
+                if argument not in symbols:
+                    raise TargetError(f"{str(action)!r}: the policy knows these keys only: {', '.join(KEYS)}")
+                steps.append((Kind.KEYS, symbols[argument], [], every))
+            elif kind.startswith("string"):
+                inner, first = (Kind.LABEL, Kind.LABELS) if several else (Kind.TEXT, Kind.TEXT)
+                written = [*self._string(str(argument), units, places, instruction, history),
+                           (symbols[NEXT if several else END], [])]  # fmt: skip
+                steps += [(inner if n else first, token, where, every) for n, (token, where) in enumerate(written)]
+            elif argument == PAGE:
+                steps += [(Kind.NUMBER, symbols[PAGE], [], every), (Kind.NUMBER, symbols[END], [], every)]
+            else:
+                written = (*self.vocabulary.encode_word(str(argument), False), symbols[END])
+                steps += [(Kind.NUMBER, token, [], every) for token in written]
+        if several:
+            steps.append((Kind.LABELS, symbols[END], [], every))
+        if len(steps) > self.config.max_steps:
+            raise TargetError(f"{str(action)[:80]!r}: {len(steps)} decoder steps; at most {self.config.max_steps}")
+        return [(int(kind), token, where, bits) for kind, token, where, bits in steps]
+
+    def _string(self, text: str, units: list[Unit], places: np.ndarray, instruction: int,
+                history: int) -> list[tuple[int, list[int]]]:  # fmt: skip
+        """Writes a string with as few and as long copies as can be; generated where nothing has the word."""
+        words, written = split_words(text), []
+        where: dict[str, list[int]] = {}
+        if self.config.copy:
+            for index, unit in enumerate(units):
+                if unit.kind == "word":
+                    where.setdefault(unit.text, []).append(index)
+        number = 0
+        while number < len(words):
+            word = words[number]
+            runs = []
+            for start in where.get(word.text, []):
+                # At a string's start a copied word loses its space; a space that the source lacks is generated first.
+                if units[start].space and (not word.space if number else word.space):
+                    continue
+                end = 1
+                while number + end < len(words) and start + end < len(units) and _equal(units[start + end], words[number + end]):
+                    end += 1
+                part = 0 if start < instruction else 2 if start < instruction + history else 1
+                runs.append((-end, part, units[start].space != word.space and number > 0, start))
+            if not runs:
+                written += [(token, []) for token in self.vocabulary.encode_word(*word)]
+                number += 1
+                continue
+            best = min(runs)
+            if word.space and not units[best[3]].space:
+                written.append((self.vocabulary.space_id, []))
+            starts = [run[3] for run in sorted(runs) if run[:3] == best[:3]][:_ALTERNATIVES]
+            for offset in range(-best[0]):
+                written.append((-1, [int(places[start + offset]) for start in starts]))
+            number -= best[0]
+        return written
+
+
+def _text_units(text: str) -> list[Unit]:
+    return [Unit(word.text, space=word.space) for word in split_words(text)]
+
+
+def _equal(unit: Unit, word: Word) -> bool:
+    return unit.kind == "word" and unit.text == word.text and unit.space == word.space
+
+
+def _pad(arrays: Sequence[np.ndarray], length: int, value: int, dtype: Any) -> torch.Tensor:
+    padded = np.full((len(arrays), length, *arrays[0].shape[1:]), value, dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        row[: len(array)] = array
+    return torch.from_numpy(padded)

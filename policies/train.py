@@ -1,0 +1,242 @@
+"""Behaviour cloning: one loop, read from top to bottom.
+
+A run is a folder. It holds ``step-0012000/``, a checkpoint (policies/checkpoint.py) that also carries what training
+needs to go on, ``log.jsonl``, and ``tensorboard/``. A run that was stopped anywhere and resumed ends in the same
+weights, bit by bit, as one that was not: rows and dropout of a step follow from the seed and the step's number.
+On several devices: ``accelerate launch -m webagent train ...``.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+
+from policies import checkpoint
+from policies.config import ModelConfig, ProcessorConfig
+from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_successes
+from policies.model import WebAgentModel
+from policies.processor import Processor
+from policies.run import Log, Run
+from policies.validate import browser_success, held_out_accuracy, held_out_rows
+
+LOG_EVERY = 20
+"""Steps from one line of the log to the next."""
+
+
+@dataclass
+class TrainConfig:
+    """Trains a policy on the successful episodes of datasets."""
+
+    data: tuple[Path, ...]
+    """Folders that `webagent collect` wrote."""
+    out: Path
+    """Folder of the run: checkpoints and logs."""
+    size: str = "mini"
+    """Shape of the network where it is trained from scratch."""
+    t5: str | None = None
+    """Pretrained Flan-T5, by name or folder, in place of one from scratch; google/flan-t5-base for example."""
+    vit: str | None = None
+    """Pretrained timm ViT, by name or folder, in place of one from scratch; vit_base_patch16_224 for example."""
+    processor: ProcessorConfig = field(default_factory=ProcessorConfig)
+    """How observations become numbers; with a pretrained T5 the vocabulary is that T5's."""
+    mimetic: bool = True
+    """Attention heads of a network from scratch begin by looking for their like and for their neighbours."""
+    steps: int = 10_000
+    """Optimizer steps. The learning rate ends at zero there, so a longer training is another training."""
+    batch_size: int = 32
+    """Rows of one optimizer step, over all devices."""
+    micro_tokens: int = 8192
+    """Most input tokens of one forward pass, of the several that a step is cut into; bounds the memory."""
+    padding: int = 256
+    """Most of those that may be padding. Raise it on a GPU, where a pass costs more than its tokens."""
+    lr: float = 6e-4
+    """Highest learning rate."""
+    warmup: float = 0.02
+    """Share of the steps in which the learning rate rises from zero; a cosine takes it back."""
+    weight_decay: float = 0.01
+    """Of AdamW, whose betas are 0.9 and 0.98."""
+    clip: float = 1.0
+    """Longest gradient."""
+    ema: float = 0.999
+    """Decay of the average of the weights, which is what is evaluated and saved."""
+    image_dropout: float = 0.1
+    """Share of micro-batches without screenshots, so that the policy also works without; at 1 none is ever read."""
+    bf16: bool = True
+    """Multiply in bfloat16 (autocast); weights and optimizer stay float32."""
+    eval_every: int = 500
+    """Steps from one held-out evaluation, and weighting of the tasks by it, to the next."""
+    eval_episodes: int = 40
+    """Held-out episodes a task; about 3 % of the data are held out."""
+    browser_episodes: int = 0
+    """Episodes a task played in the browser at each evaluation, on validation seeds; takes time and changes nothing."""
+    save_minutes: float = 10.0
+    """Minutes from one checkpoint to the next; one is written at the end in any case."""
+    stop_at: int | None = None
+    """Stop after this step, as though interrupted; --resume goes on."""
+    resume: bool = False
+    """Go on with the run in `out`."""
+    seed: int = 0
+    """Seed of the weights, the rows and the dropout."""
+    threads: int = 0
+    """Processor threads; 0 leaves that to torch. Equal runs need equal numbers."""
+    jobs: int = 1
+    """Processes that tokenise."""
+
+
+def train(config: TrainConfig) -> Path:
+    """Trains, and returns the folder of the last checkpoint.
+
+    Raises:
+        TrainError: if the settings, the data and the run's folder do not fit together, or the loss is lost.
+        DatasetError: if the data cannot be read.
+        CheckpointError: if the checkpoint to go on from is damaged.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
+    main = accelerator.is_main_process
+
+    table = read_successes(config.data)
+    run = Run(config, table)
+    accelerator.wait_for_everyone()
+
+    # A run begins by writing a checkpoint of step 0. From there on, beginning and resuming are the same.
+    if main and not config.resume:
+        processor = Processor.build(
+            replace(config.processor, tokenizer=config.processor.tokenizer or config.t5 or ""), corpus(table)
+        )
+        model = new_model(config, processor)
+        run.save(model, model, new_optimizer(model, config), processor)
+    accelerator.wait_for_everyone()
+    average, processor = run.restore(device)
+    model = copy.deepcopy(average).train()
+    optimizer = new_optimizer(model, config)
+    run.restore_training(model, optimizer)
+    network = accelerator.prepare_model(model)
+
+    data = Samples.encode(table, processor, config.jobs, quiet=not main)
+    apart = held_out(table)
+    usable = data.lengths > 0
+    tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)
+    sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), config.seed, run.sampler)
+
+    def make(item: tuple[int, np.ndarray]) -> list[dict[str, torch.Tensor]]:
+        step, rows = item
+        rng = np.random.default_rng((config.seed, step, rank))
+        groups = data.micro_batches(rows[rank::world], config.micro_tokens, config.padding)
+        return [data.collate(group, rng, config.image_dropout) for group in groups]
+
+    begun, end = run.step, min(config.stop_at or config.steps, config.steps)
+    sums, samples, tokens, ticked, saved = torch.zeros(2, device=device), 0, 0, time.monotonic(), time.monotonic()
+    with Log(config.out, run.step, config.steps) if main else nullcontext() as log:
+        while run.step < end:
+            # What a leg, from evaluation to evaluation, draws is settled at its start; resumed, it skips what is done.
+            leg = range(run.leg, min(run.leg + config.eval_every, config.steps))
+            run.sampler = copy.deepcopy(sampler.state)
+            plan = [(step, sampler.draw(step, config.batch_size)) for step in leg]
+            plan = plan[run.step - leg.start : end - leg.start]
+            for (step, rows), micro_batches in zip(plan, prefetch(make, plan), strict=True):
+                for group in optimizer.param_groups:
+                    group["lr"] = group["initial_lr"] * schedule(step, config)
+                torch.manual_seed(entropy(config.seed, step, rank))
+                for number, batch in enumerate(micro_batches, 1):
+                    batch = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+                    # Gradients travel between devices once a step, with the last micro-batch.
+                    with nullcontext() if number == len(micro_batches) else accelerator.no_sync(network):
+                        with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
+                            output = network(batch)
+                        loss = output.per_sample_loss.sum()
+                        (loss * world / config.batch_size).backward()  # devices average; the step needs their sum
+                    sums += torch.stack([loss.detach(), output.correct.sum()])
+                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                with torch.no_grad():  # the average follows quickly at first, when the weights are far from good
+                    decay = min(config.ema, (1 + step) / (10 + step))
+                    torch._foreach_lerp_([*average.parameters()], [*model.parameters()], 1 - decay)
+
+                run.step = step + 1
+                samples, tokens = samples + len(rows), tokens + int(data.lengths[rows].sum())
+                if run.step % LOG_EVERY == 0 or run.step == end:
+                    loss_mean, accuracy = (accelerator.reduce(sums) / samples).tolist()
+                    if not math.isfinite(loss_mean):
+                        raise TrainError(f"the loss is {loss_mean} at step {run.step}: try a lower --lr or --no-bf16")
+                    seconds = time.monotonic() - ticked
+                    run.seconds += seconds
+                    if log:
+                        log.write(run.step, {
+                            "loss": loss_mean, "action_accuracy": accuracy, "gradient_norm": float(norm),
+                            "lr": config.lr * schedule(step, config), "samples_per_s": samples / seconds,
+                            "tokens_per_s": tokens / seconds,
+                        })  # fmt: skip
+                    sums, samples, tokens, ticked = torch.zeros_like(sums), 0, 0, time.monotonic()
+                    if main and run.step < leg.stop and time.monotonic() - saved > 60 * config.save_minutes:
+                        run.save(model, average, optimizer, processor)
+                        saved = time.monotonic()
+
+            if run.step == leg.stop:
+                image = config.image_dropout < 1
+                groups = data.micro_batches(tests[rank::world], config.micro_tokens, config.padding)
+                run.held_out = held_out_accuracy(average, data, tests, groups, accelerator, config.bf16, image)
+                sampler.reweigh({task: 1 - result["episodes"] for task, result in run.held_out.items()})
+                run.leg, run.sampler = leg.stop, sampler.state
+                if log:
+                    log.write_tasks(run.step, "held_out", run.held_out)
+                    if config.browser_episodes:
+                        played = browser_success(average, processor, [*run.held_out], config.browser_episodes, image)
+                        log.write_tasks(run.step, "browser", played)
+                ticked = time.monotonic()
+    if main and run.step > begun:
+        run.save(model, average, optimizer, processor)
+    accelerator.wait_for_everyone()
+    return checkpoint.locate(config.out)
+
+
+def new_model(config: TrainConfig, processor: Processor) -> WebAgentModel:
+    """The network at the start, from pretrained parts where some are given."""
+    torch.manual_seed(entropy(config.seed))
+    shape = {name: getattr(processor.config, name) for name in ("frames", "height", "width", "copy", "match")}
+    shape["mimetic"] = config.mimetic
+    if config.t5 or config.vit:
+        return WebAgentModel.from_pretrained_parts(
+            config.t5 or "", config.vit or "", config.size, processor.vocab_size, **shape
+        )
+    return WebAgentModel(ModelConfig.size(config.size, vocab_size=processor.vocab_size, **shape))
+
+
+def new_optimizer(model: WebAgentModel, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW with its moments in place, so that there is something to restore into."""
+    optimizer = torch.optim.AdamW(
+        model.parameter_groups(config.lr, config.weight_decay), lr=config.lr, betas=(0.9, 0.98), fused=True
+    )
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+        for parameter in group["params"]:
+            optimizer.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            }
+    return optimizer
+
+
+def schedule(step: int, config: TrainConfig) -> float:
+    """The learning rate of a step as a share of the highest: a linear rise, then half a cosine down to zero."""
+    warmup = config.warmup * config.steps
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 + 0.5 * math.cos(math.pi * (step - warmup) / max(config.steps - warmup, 1))
+
+
+def entropy(*numbers: int) -> int:
+    """A seed for torch that mixes all the numbers; torch's own would make neighbours alike."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,92 @@
+"""How good a policy is during its training: on held-out steps, and in the browser on validation seeds."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+import envs  # noqa: F401  registers the environments
+from envs.loop import run_episode
+from policies.data import Samples
+from policies.model import WebAgentModel
+from policies.policy import LearntPolicy
+from policies.processor import Processor
+
+VALIDATION_SEEDS = range(4_000_000, 5_000_000)
+"""Page seeds for selection; neither training nor the benchmark draws from them."""
+
+
+def held_out_rows(data: Samples, rows: np.ndarray, episodes: int) -> np.ndarray:
+    """Those of ``rows`` that belong to the first ``episodes`` held-out episodes of each task."""
+    kept = []
+    for task in np.unique(data.tasks[rows]):
+        mine = rows[data.tasks[rows] == task]
+        starts = np.unique(data.starts[mine])[:episodes]
+        kept.append(mine[np.isin(data.starts[mine], starts)])
+    return np.concatenate(kept) if kept else rows
+
+
+@torch.no_grad()
+def held_out_accuracy(
+    model: WebAgentModel,
+    data: Samples,
+    rows: np.ndarray,
+    groups: list[np.ndarray],
+    accelerator: Accelerator,
+    bf16: bool,
+    image: bool,
+) -> dict[str, dict[str, float]]:
+    """How often the policy's most likely action is the expert's, given the expert's steps before it.
+
+    Args:
+        model: the network.
+        data: where the rows are.
+        rows: those that count.
+        groups: this process's share of them, as micro-batches.
+        accelerator: brings the processes' shares together.
+        bf16: multiply in bfloat16.
+        image: show the screenshots.
+
+    Returns:
+        task -> ``steps``, the share of right actions, and ``episodes``, the share of episodes with every action right.
+        The latter is the nearer to success in the browser, above all for long episodes; both are smoothed by one
+        success and one failure, since a task may have few held-out episodes.
+    """
+    model.eval()
+    right = torch.zeros(len(rows), device=accelerator.device)
+    place = {row: index for index, row in enumerate(rows.tolist())}
+    for group in groups:
+        batch = data.collate(group, image_dropout=0.0 if image else 1.0)
+        batch = {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
+        with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16):
+            right[[place[row] for row in group.tolist()]] = model(batch).correct.float()
+    correct = accelerator.reduce(right).cpu().numpy() > 0.5
+    results = {}
+    for task in np.unique(data.tasks[rows]):
+        mine = data.tasks[rows] == task
+        episodes = [correct[data.starts[rows] == start].all() for start in np.unique(data.starts[rows][mine])]
+        results[str(task)] = {"steps": _smooth(correct[mine]), "episodes": _smooth(np.array(episodes))}
+    return results
+
+
+def browser_success(model: WebAgentModel, processor: Processor, tasks: list[str], episodes: int,
+                    image: bool = True) -> dict[str, dict[str, float]]:  # fmt: skip
+    """Plays the first validation seeds of each task in the browser.
+
+    Returns:
+        task -> ``success``, the share of episodes solved by the strict rule; those that the browser broke do not count.
+    """
+    policy = LearntPolicy(model.eval(), processor, image="real" if image else "none")
+    results = {}
+    for task in tasks:
+        env = gymnasium.make(f"webagent/{task}-v1", screenshot=image)
+        played = [run_episode(env, policy, seed=seed) for seed in VALIDATION_SEEDS[:episodes]]
+        env.close()
+        results[task] = {"success": float(np.mean([episode.success for episode in played if not episode.fault] or [0]))}
+    return results
+
+
+def _smooth(right: np.ndarray) -> float:
+    return float((right.sum() + 1) / (right.size + 2))

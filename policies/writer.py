@@ -1,0 +1,240 @@
+"""The action grammar as the decoder walks it: which tokens and places may come next, and what they amount to.
+
+Only what the page can take is ever offered: verbs that some element takes, elements that are there, options that a
+list has, dates that a date field can read, pixels of the viewport. So no decoded action is refused for its form.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from envs.action import PAGE, Action
+from envs.actuator import field_value
+from envs.html import Element
+from policies.processor import Example, Processor
+from policies.steps import FREE_VERBS, Kind, argument_kinds, verb_bit, verb_bits
+from policies.vocabulary import END, NEXT, Word, split_words
+
+
+class View:
+    """What the hypotheses about one observation share.
+
+    Args:
+        processor: made the example.
+        example: one encoded without an action.
+        verbs: what may be done at all.
+    """
+
+    def __init__(self, processor: Processor, example: Example, verbs: Sequence[str]):
+        self.processor, self.vocabulary, self.config = processor, processor.vocabulary, processor.config
+        self.masks = processor.vocabulary_masks()
+        self.length = len(example)
+        units = zip(example.units or (), example.places if example.places is not None else (), strict=True)
+        self.units = {int(place): unit for unit, place in units}
+        found = [u.element for u in self.units.values() if u.opens and u.element and u.element.ref is not None]
+        self.elements = {element.ref: element for element in found}
+        self.taken_by = {verb: [e for e in found if verb in self.takes(e)] for verb in verbs}
+        self.verbs = [v for v in verbs if v in FREE_VERBS or v == "scroll" or self.taken_by[v]]
+
+    def takes(self, element: Element) -> tuple[str, ...]:
+        """The verbs that make sense with an element; a list without an option has nothing to select."""
+        return tuple(v for v in element.verbs if v != "select" or element.has("multiple") or labels(element))
+
+    @cached_property
+    def by_text(self) -> dict[str, list[int]]:
+        """Where each word stands."""
+        places: dict[str, list[int]] = {}
+        for place, unit in self.units.items():
+            if unit.kind == "word":
+                places.setdefault(unit.text, []).append(place)
+        return places
+
+
+def labels(element: Element) -> list[str]:
+    """The options of a list."""
+    return [option.text for option in element.find_all("option") if not option.has("disabled")]
+
+
+class Writer:
+    """One hypothesis: an action, written as far as it is.
+
+    Attributes:
+        kind: what the next step decides.
+        allowed: bits of the verbs that fit, as in ``Example.allowed``.
+        action: the whole action, once it is written.
+    """
+
+    def __init__(self, view: View):
+        self.view = view
+        self.kind: Kind = Kind.START if view.config.copy else Kind.VERB
+        self.allowed = verb_bits(view.verbs)
+        self.action: Action | None = None
+        self._verb = ""
+        self._args: list[int | str] = []
+        self._text = ""
+        self._run: list[int] = []
+        self._count = 0
+        # Of the whole strings that are possible, those that still are: (words, words written, tokens of the next one).
+        self._ways: list[tuple[list[Word], int, int]] = []
+
+    def fork(self) -> Writer:
+        twin = copy.copy(self)
+        twin._args, twin._run, twin._ways = [*self._args], [*self._run], [*self._ways]
+        return twin
+
+    def choices(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Tokens and places that may come next.
+
+        Returns:
+            bool [vocabulary], and bool [L] where fewer places may be copied than the example says, else None.
+        """
+        view, symbols = self.view, self.view.vocabulary.symbols
+        tokens = view.masks[self.kind].copy()
+        if self.kind in (Kind.START, Kind.VERB):
+            verbs = [v for v in view.verbs if self.allowed & verb_bit(v)]
+            names = verbs if self.kind == Kind.VERB else [v for v in verbs if v in FREE_VERBS]
+            names += [PAGE] if self.kind == Kind.START and "scroll" in verbs else []
+            tokens[:] = False
+            tokens[[symbols[name] for name in names]] = True
+        elif self.kind == Kind.TEXT:
+            if not self._may_end():
+                tokens[symbols[END]] = False
+            elif self._count >= view.config.max_steps - 4:
+                tokens[:] = False
+                tokens[symbols[END]] = True
+                return tokens, np.zeros(view.length, bool)
+        elif self.kind in (Kind.NUMBER, Kind.LABEL, Kind.LABELS):
+            return self._ways_on()
+        return tokens, None
+
+    def take(self, token: int, place: int) -> None:
+        """Goes one step on, with a token or (``token`` -1) a place."""
+        symbols = self.view.vocabulary.symbols
+        self._count += 1
+        if place >= 0 and self.kind in (Kind.START, Kind.REF):
+            element = self.view.units[place].element
+            self._args.append(element.ref if element is not None and element.ref is not None else -1)
+            if self.kind == Kind.START:
+                self.kind = Kind.VERB
+                self.allowed = verb_bits([v for v in self.view.takes(element) if v in self.view.verbs] if element else ())
+            else:
+                self._next()
+        elif self.kind in (Kind.START, Kind.VERB, Kind.DIRECTION, Kind.KEYS):
+            name = next(name for name, i in symbols.items() if i == token)
+            if self.kind in (Kind.DIRECTION, Kind.KEYS) or name == PAGE:
+                self._args.append(name)
+            if self.kind in (Kind.START, Kind.VERB):
+                self._verb = "scroll" if name == PAGE else name
+            self._next()
+        elif token == symbols[END] and self.kind == Kind.LABELS:
+            self.action = Action(self._verb, tuple(self._args))
+        elif token in (symbols[END], symbols[NEXT]):
+            text = self._written()
+            self._args.append(int(text) if self.kind == Kind.NUMBER and text != PAGE else text)
+            self._next()
+        else:
+            self._write(token, place)
+
+    def _write(self, token: int, place: int) -> None:
+        unit = self.view.units.get(place)
+        ways = []
+        for words, number, offset in self._ways:
+            if number == -1:
+                ways.append((words, 0, 0))
+            if number in (-1, len(words)):
+                continue
+            ids = self.view.vocabulary.encode_word(*words[number])
+            if unit is not None and place in self._copies(words, number, offset):
+                ways.append((words, number + 1, 0))
+            elif unit is None and ids[offset] == token:
+                ways.append((words, number, offset + 1) if offset + 1 < len(ids) else (words, number + 1, 0))
+        self._ways = ways
+        if unit is None:
+            self._run.append(token)
+        else:
+            self._text = self._written()
+            self._run = []
+            self._text += (" " if unit.space and self._text else "") + unit.text
+        if self.kind == Kind.LABELS:
+            self.kind = Kind.LABEL
+
+    def _written(self) -> str:
+        if self._run == [self.view.vocabulary.symbols[PAGE]]:
+            return PAGE
+        return self._text + self.view.vocabulary.decode(self._run)
+
+    def _next(self) -> None:
+        """What comes after an argument."""
+        self._text, self._run, self._ways = "", [], []
+        kinds = argument_kinds(self._verb)
+        kind = next((k for n, k in enumerate(kinds) if n == len(self._args)), None)
+        view = self.view
+        if kind is None:
+            self.action = Action(self._verb, tuple(self._args))
+        elif kind == "direction":
+            self.kind = Kind.DIRECTION
+        elif kind == "keys":
+            self.kind = Kind.KEYS
+        elif kind == "string":
+            self.kind = Kind.TEXT
+        elif kind == "string*":
+            self.kind = Kind.LABELS
+            self._ways = [(split_words(label), 0, 0) for label in dict.fromkeys(labels(self._element))]
+        elif kind == "pixel":
+            self.kind = Kind.NUMBER
+            size = view.config.height if len(self._args) % 2 else view.config.width
+            self._ways = [([Word(str(n), False)], 0, 0) for n in range(size)]
+        elif view.config.copy:
+            self.kind, self.allowed = Kind.REF, verb_bit(self._verb)
+        else:
+            self.kind = Kind.NUMBER
+            self._ways = [([Word(str(e.ref), False)], 0, 0) for e in view.taken_by[self._verb]]
+            if self._verb == "scroll":
+                self._ways.append(([], -1, 0))
+
+    @property
+    def _element(self) -> Element:
+        return self.view.elements[int(self._args[0])]
+
+    def _may_end(self) -> bool:
+        """Whether the field can hold what is written."""
+        if self._verb != "type" or self._element.tag != "input":
+            return True
+        try:
+            field_value(self._element.attributes.get("type", "text"), self._written())
+        except (ValueError, KeyError) as error:
+            return isinstance(error, KeyError)
+        return True
+
+    def _copies(self, words: list[Word], number: int, offset: int) -> list[int]:
+        """Places whose word, with its space, is the next one of a string that is possible."""
+        word, view = words[number], self.view
+        if not view.config.copy or self.kind == Kind.NUMBER:
+            return []
+        places = view.by_text.get(word.text, [])
+        if offset == 0:
+            return [p for p in places if number == 0 or view.units[p].space == word.space]
+        alone = view.vocabulary.encode_word(*word)[:offset] == (view.vocabulary.space_id,)
+        return [p for p in places if alone and not view.units[p].space]
+
+    def _ways_on(self) -> tuple[np.ndarray, np.ndarray]:
+        view, symbols = self.view, self.view.vocabulary.symbols
+        tokens, places = np.zeros(view.vocabulary.size, bool), np.zeros(view.length, bool)
+        if self.kind == Kind.LABELS:
+            several = self._element.has("multiple")
+            tokens[symbols[END]] = several or len(self._args) > 1
+            if len(self._args) > 1 and not several:
+                return tokens, places
+        for words, number, offset in self._ways:
+            if number == -1:
+                tokens[symbols[PAGE]] = True
+            elif number == len(words):
+                tokens[symbols[END if self.kind == Kind.NUMBER else NEXT]] = True
+            else:
+                tokens[view.vocabulary.encode_word(*words[number])[offset]] = True
+                places[self._copies(words, number, offset)] = True
+        return tokens, places

@@ -1,0 +1,81 @@
+"""Makes the embedded checkpoint from nothing: collect, train, evaluate, write policies/embedded with its model card.
+
+    python scripts/train_embedded.py --work work/embedded
+
+Every stage goes on where it stopped, so the command can be given again after an interruption.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import tyro
+
+from data_gen.collect import CollectConfig, collect
+from policies import checkpoint
+from policies.card import with_results
+from policies.train import TrainConfig, train
+from webagent.benchmark import BenchConfig, bench
+from webagent.results import BenchResult
+
+
+@dataclass
+class Recipe:
+    """Makes the embedded checkpoint."""
+
+    work: Path
+    """Folder for the dataset, the training run and the results; some GB."""
+    out: Path = checkpoint.EMBEDDED
+    """Folder of the finished checkpoint."""
+    suite: str = "thin16"
+    """Tasks that are learnt and measured."""
+    episodes: int = 2_500
+    """Episodes collected per task."""
+    recovery: float = 0.2
+    """Share of episodes with one random action, from which the expert recovers."""
+    workers: int = 2
+    """Processes that collect and measure."""
+    eval_episodes: int = 100
+    """Evaluation episodes per task, with the image and with the image off."""
+    training: tyro.conf.OmitArgPrefixes[TrainConfig] = field(
+        default_factory=lambda: TrainConfig(data=(), out=Path(), steps=12_000, batch_size=32, jobs=2)
+    )
+    """How to train; data and out follow from `work`."""
+
+
+def main(recipe: Recipe) -> None:
+    """Runs the stages one after another."""
+    data = collect(CollectConfig(out=recipe.work / "data", suite=recipe.suite, episodes=recipe.episodes,
+                                 recovery=recipe.recovery, workers=recipe.workers))  # fmt: skip
+    training = recipe.training
+    training.data, training.out = (data,), recipe.work / "run"
+    training.resume = checkpoint.latest(training.out) is not None
+    model, processor, card = checkpoint.load(train(training))
+    # bfloat16 halves the file; what is measured below is what is shipped.
+    checkpoint.save(recipe.out, model, processor, card, dtype=torch.bfloat16)
+    sections = []
+    for image, title in (("real", "With the image"), ("none", "With the image off")):
+        results = bench(BenchConfig(policy=str(recipe.out), suite=recipe.suite, image=image, workers=recipe.workers,
+                                    episodes=recipe.eval_episodes, json=recipe.work / f"{image}.json"))  # fmt: skip
+        sections.append(f"### {title}\n\n{_table(results)}")
+    checkpoint.write_card(recipe.out, with_results(card, "\n\n".join(sections)))
+
+
+def _table(results: BenchResult) -> str:
+    low, high = results.mean_interval
+    rows = [
+        f"| {row.task} | {row.rate:.2f} | {row.interval.low:.2f} - {row.interval.high:.2f} | {row.failures} |"
+        for row in results.tasks
+    ]
+    return "\n".join([
+        f"Strict success {results.mean:.3f} ({low:.3f} - {high:.3f}), mean of {len(results.tasks)} tasks; page seeds "
+        f"{results.seeds}; {results.faults} episodes lost to faults of the browser. Repeat it with "
+        f"`{results.config.command}`.", "",
+        "| task | success | 95 % interval | failures |", "|---|---|---|---|", *rows,
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Recipe))

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+import torch
+
+from envs.action import OPEN_WEB_VERBS, PAGE, PAGE_VERBS, Action
+from envs.actuator import field_value
+from envs.html import parse_html
+from policies.config import ModelConfig, ProcessorConfig
+from policies.decoding import decode
+from policies.model import WebAgentModel
+from policies.policy import LearntPolicy
+from policies.processor import Processor
+from policies.vocabulary import Vocabulary
+from tests.policies.pages import CORPUS, DATE, LOGIN, PAGES, TABS, actions
+
+OWN = Vocabulary.train(CORPUS, 700)
+TINY = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "num_layers": 2, "num_decoder_layers": 2, "dropout_rate": 0.0}
+
+
+def parts(seed: int, **switches) -> tuple[WebAgentModel, Processor]:
+    torch.manual_seed(seed)
+    config = ModelConfig.size("mini", vocab_size=OWN.size)
+    vit = {"patch_size": 64, "embed_dim": 24, "depth": 1, "num_heads": 2}
+    values = config.to_dict() | {"t5": config.t5 | TINY, "vit_args": vit} | switches
+    model = WebAgentModel(ModelConfig.from_dict(values)).eval()
+    return model, Processor(ProcessorConfig(max_steps=40, **switches), OWN)
+
+
+def check(action: Action, page: dict) -> None:
+    """Fails unless the page takes the action."""
+    assert Action.parse(str(action)) == action
+    elements = {e.ref: e for e in parse_html(page["html"]).walk() if e.ref is not None}
+    for ref in action.refs:
+        assert action.verb in elements[ref].verbs
+    if action.verb == "select":
+        element = elements[action.refs[0]]
+        assert {*action.strings} <= {option.text for option in element.find_all("option")}
+        assert element.has("multiple") or len(action.strings) == 1
+    if action.verb == "type" and elements[action.refs[0]].attributes.get("type") == "date":
+        field_value("date", action.strings[0])
+    if action.verb in ("click_xy", "drag_xy"):
+        assert all(value < limit for value, limit in zip(action.args, (160, 210, 160, 210), strict=False))
+
+
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize("verb", PAGE_VERBS)
+def test_every_decoded_action_is_one_that_the_page_takes(copy, verb):
+    """Whatever the weights say: fresh networks, forced to one verb at a time."""
+    for seed in range(3):
+        model, processor = parts(seed, copy=copy, match=copy)
+        for parameter in model.parameters():
+            parameter.data += 0.3 * torch.randn_like(parameter)
+        examples = [processor.encode(page) for page in PAGES]
+        for page, decision in zip(PAGES, decode(model, processor, examples, verbs=(verb,), beams=1 + seed), strict=True):
+            check(decision.action, page)
+            # Where no element takes the verb, or no date was written, waiting is what is left.
+            taken = any(verb in e.verbs for e in parse_html(page["html"]).walk()) or verb in ("press", "click_xy", "drag_xy")
+            if taken and page is not DATE:
+                assert decision.action.verb == verb or (verb == "scroll" and decision.action.args[0] == PAGE)
+
+
+def test_open_web_verbs_only_where_they_are_allowed():
+    model, processor = parts(0)
+    examples = [processor.encode(LOGIN)]
+    assert decode(model, processor, examples, verbs=OPEN_WEB_VERBS)[0].action.verb in OPEN_WEB_VERBS
+    assert decode(model, processor, examples)[0].action.verb not in OPEN_WEB_VERBS
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_what_was_learnt_is_decoded_with_its_probability(copy):
+    model, processor = parts(0, copy=copy, match=copy)
+    kept = [*{page["instruction"]: (page, action) for page, action in actions()}.values()]
+    kept[0] = LOGIN, Action("type", (3, "nWu2"))
+    kept[1] = PAGES[1], Action("select", (1, "a", "b c"))
+    batch = processor.collate([processor.encode(page, action=action) for page, action in kept])
+    optimizer = torch.optim.AdamW(model.parameter_groups(4e-3), betas=(0.9, 0.98))
+    for _ in range(150):
+        loss = model(batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    examples = [processor.encode(page) for page, _ in kept]
+    for beams in (1, 3):
+        together = decode(model, processor, examples, beams=beams)
+        assert [d.action for d in together] == [action for _, action in kept]
+        assert all(-0.5 < d.score <= 0 for d in together)
+        for example, decision in zip(examples, together, strict=True):  # a batch changes nothing
+            alone = decode(model, processor, [example], beams=beams)[0]
+            assert alone.action == decision.action
+            assert alone.score == pytest.approx(decision.score, abs=1e-4)
+    if copy:
+        # Under teacher forcing the same masks hold, but for what only a page's options or a number's range rule out.
+        losses = model(batch).per_sample_loss.tolist()
+        for loss, decision in zip(losses, decode(model, processor, examples), strict=True):
+            assert decision.score >= -loss - 1e-4
+
+
+def test_more_beams_find_no_worse():
+    model, processor = parts(3)
+    examples = [processor.encode(page) for page in PAGES]
+    greedy, wide = decode(model, processor, examples), decode(model, processor, examples, beams=40)
+    assert sum(d.score for d in wide) >= sum(d.score for d in greedy)
+
+
+def test_an_empty_page_still_gets_an_action():
+    model, processor = parts(0)
+    check(decode(model, processor, [processor.encode({"instruction": "", "html": "", "last_error": ""})])[0].action,
+          {"html": ""})  # fmt: skip
+
+
+def test_policy_is_the_same_after_reset_and_sees_what_its_mode_says():
+    model, processor = parts(0)
+    observation = TABS | {"screenshot": np.full((210, 160, 3), 90, np.uint8)}
+    scores = {}
+    for mode in ("real", "none", "white", "random"):
+        policy = LearntPolicy(model, processor, image=mode)
+        assert policy.last_score is None
+        first = [(policy.act(observation), policy.last_score) for _ in range(3)]
+        policy.reset()
+        assert [(policy.act(observation), policy.last_score) for _ in range(3)] == first
+        scores[mode] = first[0][1]
+    assert len(set(scores.values())) == 4
+    with pytest.raises(ValueError, match="expected real, none, white or random"):
+        LearntPolicy(model, processor, image="colour")  # type: ignore[arg-type]

@@ -1,0 +1,184 @@
+import copy
+
+import pytest
+import timm
+import torch
+from transformers import T5Config, T5ForConditionalGeneration
+
+from envs.action import Action
+from policies.config import SIZES, ModelConfig, ProcessorConfig
+from policies.model import WebAgentModel, build_t5
+from policies.processor import Processor, history_item
+from policies.vocabulary import Vocabulary
+from tests.policies.pages import CORPUS, TABS, actions
+
+OWN = Vocabulary.train(CORPUS, 700)
+TINY = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "num_layers": 2, "num_decoder_layers": 2, "dropout_rate": 0.0}
+VIT = {"patch_size": 32, "embed_dim": 24, "depth": 1, "num_heads": 2}
+
+
+def tiny(**changes) -> WebAgentModel:
+    torch.manual_seed(0)
+    config = ModelConfig.size("mini", vocab_size=OWN.size)
+    values = config.to_dict() | {"t5": config.t5 | TINY, "vit_args": VIT} | changes
+    return WebAgentModel(ModelConfig.from_dict(values))
+
+
+def batch(processor: Processor, frames: bool = True, **changes) -> dict[str, torch.Tensor]:
+    frame = torch.arange(210 * 160 * 3, dtype=torch.int32).remainder(251).to(torch.uint8).view(210, 160, 3).numpy()
+    pictures = [frame, 255 - frame] if frames else []
+    examples = [processor.encode(page, [history_item(page, action)], pictures, action) for page, action in actions()]
+    return processor.collate(examples) | changes
+
+
+@pytest.mark.parametrize("untied", [True, False])
+def test_with_everything_off_it_is_transformers_t5(untied):
+    """Encoder outputs and decoder logits, number by number."""
+    processor = Processor(ProcessorConfig(copy=False, match=False), OWN)
+    arguments = ModelConfig.size("mini", vocab_size=OWN.size).t5 | TINY | {"tie_word_embeddings": not untied}
+    model = tiny(t5=arguments, copy=False, match=False, mimetic=False).eval()
+    reference = T5ForConditionalGeneration(T5Config(**arguments)).eval()
+    for name, parameter in reference.named_parameters():
+        parameter.data.copy_(model.t5.get_parameter(name))
+    inputs = batch(processor, frames=False)
+    encoded = model.encode(inputs)
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    assert torch.equal(encoded.hidden, reference.encoder(ids, attention_mask=mask).last_hidden_state)
+
+    labels = inputs["tokens"].masked_fill(inputs["tokens"] < 0, 0)
+    nothing = torch.full_like(labels, -1)
+    embedded = model.decoder_inputs(encoded, inputs["tokens"][:, :-1], nothing[:, :-1])
+    hidden = model.t5.decoder(inputs_embeds=embedded, encoder_hidden_states=encoded.hidden,
+                              encoder_attention_mask=mask).last_hidden_state  # fmt: skip
+    logits = model.scores(hidden, encoded, inputs, inputs["kinds"], inputs["allowed"], nothing)
+    if untied:
+        # transformers ties the head of a T5 that is built from a configuration, so it is applied by hand.
+        assert model.t5.lm_head.weight.data_ptr() != model.t5.shared.weight.data_ptr()
+        outputs = reference.decoder(input_ids=reference._shift_right(labels), encoder_hidden_states=encoded.hidden,
+                                    encoder_attention_mask=mask).last_hidden_state  # fmt: skip
+        expected = outputs @ model.t5.lm_head.weight.T
+        torch.testing.assert_close(logits, expected, rtol=0, atol=1e-6)
+    else:
+        expected = reference(input_ids=ids, attention_mask=mask, labels=labels).logits
+        assert torch.equal(logits, expected)
+    loss = torch.nn.functional.cross_entropy(expected.transpose(1, 2), labels, reduction="none")
+    torch.testing.assert_close(model(inputs).per_sample_loss, (loss * (inputs["kinds"] >= 0)).sum(1))
+
+
+@pytest.mark.parametrize("changes", [{}, {"copy": False}, {"match": False}, {"mimetic": False}, {"vit": ""}], ids=str)
+def test_every_switch_learns_and_uses_all_its_parameters(changes):
+    switches = {name: value for name, value in changes.items() if name in ("copy", "match")}
+    processor = Processor(ProcessorConfig(**switches), OWN)
+    model = tiny(**changes)
+    inputs = batch(processor)
+    optimizer = torch.optim.AdamW(model.parameter_groups(3e-3), betas=(0.9, 0.98))
+    begin = model(inputs).loss.item()
+    for _ in range(30):
+        loss = model(inputs).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < begin / 2
+    assert [name for name, p in model.named_parameters() if p.grad is None] in ([], ["t5.lm_head.weight"])
+
+
+def test_it_learns_all_actions_of_a_small_set():
+    processor = Processor(ProcessorConfig(), OWN)
+    # Of observations that occur with several actions, one is kept: none can tell the others apart.
+    kept = {page["instruction"]: (page, action) for page, action in actions()}.values()
+    inputs = processor.collate([processor.encode(page, action=action) for page, action in kept])
+    model = tiny()
+    optimizer = torch.optim.AdamW(model.parameter_groups(3e-3), betas=(0.9, 0.98))
+    for _ in range(80):
+        output = model(inputs)
+        optimizer.zero_grad()
+        output.loss.backward()
+        optimizer.step()
+    assert model(inputs).correct.all()
+
+
+def test_the_image_matters_where_it_is_and_padding_does_not():
+    processor = Processor(ProcessorConfig(), OWN)
+    model = tiny().eval()
+    inputs = batch(processor)
+    shown, hidden = model(inputs).per_sample_loss, model(batch(processor, frames=False)).per_sample_loss
+    assert not torch.isclose(shown, hidden).any()
+    # One example without frames in a batch with frames is what it is alone; so is a short one among longer ones.
+    few = [processor.encode(page, action=action) for page, action in actions()]
+    frame = torch.zeros(210, 160, 3, dtype=torch.uint8).numpy()
+    mixed = processor.collate([few[0], processor.encode(TABS, frames=[frame], action=Action("click", (3,)))])
+    alone = processor.collate(few[:1])
+    torch.testing.assert_close(model(mixed).per_sample_loss[:1], model(alone).per_sample_loss)
+
+
+def test_frames_are_told_apart():
+    processor = Processor(ProcessorConfig(), OWN)
+    model = tiny().eval()
+    model.frame_embedding.weight.data.normal_()
+    black, white = (torch.full((210, 160, 3), v, dtype=torch.uint8).numpy() for v in (0, 255))
+    losses = [
+        model(processor.collate([processor.encode(TABS, frames=frames, action=Action("click", (3,)))])).loss.item()
+        for frames in ([black, white], [white, black], [None, white], [white])
+    ]
+    assert losses[0] != losses[1] and losses[2] != losses[0]
+    assert losses[2] == losses[3]
+
+
+def test_scores_leave_open_what_the_page_takes():
+    processor = Processor(ProcessorConfig(), OWN)
+    inputs = batch(processor)
+    model = tiny().eval()
+    encoded = model.encode(inputs)
+    hidden = torch.zeros(*inputs["kinds"].shape, 32)
+    before = torch.full_like(inputs["kinds"], -1)
+    scores = model.scores(hidden, encoded, inputs, inputs["kinds"], inputs["allowed"], before)
+    starts = scores[:, 0, OWN.size :] > -1e8
+    assert torch.equal(starts, inputs["verbs"] != 0)
+
+
+def test_groups_hold_every_parameter_once_and_scale_what_t5_does_not():
+    model = tiny()
+    groups = model.parameter_groups(1e-3, weight_decay=0.1)
+    held = [id(p) for group in groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in model.parameters())
+    rate = {id(p): group["lr"] for group in groups for p in group["params"]}
+    attention = model.t5.encoder.block[0].layer[0].SelfAttention
+    assert rate[id(attention.q.weight)] == pytest.approx(1e-3 / 8**0.5)
+    assert rate[id(attention.relative_attention_bias.weight)] == pytest.approx(1e-2)
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert decay[id(model.t5.encoder.final_layer_norm.weight)] == 0 and decay[id(attention.q.weight)] == 0.1
+
+
+def test_config_survives_json_and_sizes_are_flan_t5s():
+    import json
+
+    for name in SIZES:
+        config = ModelConfig.size(name, vocab_size=32128)
+        assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    with pytest.raises(ValueError, match="expected one of: mini, small, base, xl"):
+        ModelConfig.size("huge", vocab_size=10)
+    with pytest.raises(ValueError, match="has no colour"):
+        ModelConfig.from_dict({"colour": 1})
+    with torch.device("meta"):
+        count = {name: sum(p.numel() for p in build_t5(ModelConfig.size(name, vocab_size=32128).t5).parameters())
+                 for name in ("small", "base")}  # fmt: skip
+    assert count == {"small": 76_961_152, "base": 247_577_856}  # as published
+
+
+def test_pretrained_parts_load_by_folder_and_rebuild_from_the_config(tmp_path):
+    torch.manual_seed(1)
+    t5 = build_t5({**ModelConfig.size("mini", vocab_size=OWN.size).t5, **TINY})
+    t5.save_pretrained(tmp_path / "t5")
+    vit = timm.create_model("vit_tiny_patch16_224", pretrained=False, embed_dim=24, depth=1, num_heads=2)
+    timm.models.save_for_hf(vit, tmp_path / "vit", model_args={"embed_dim": 24, "depth": 1, "num_heads": 2},
+                            safe_serialization=True)  # fmt: skip
+    model = WebAgentModel.from_pretrained_parts(t5=str(tmp_path / "t5"), vit=str(tmp_path / "vit"))
+    for name, tensor in t5.state_dict().items():
+        assert torch.equal(tensor, model.t5.state_dict()[name]), name
+    assert torch.equal(model.vit.blocks[0].mlp.fc1.weight, vit.blocks[0].mlp.fc1.weight)
+    assert model.vit.pos_embed.shape[1] == 1 + 14 * 10  # 210 x 160 in patches of 16, resampled
+    processor = Processor(ProcessorConfig(), OWN)
+    again = WebAgentModel(ModelConfig.from_dict(model.config.to_dict()))
+    again.load_state_dict(copy.deepcopy(model.state_dict()))
+    inputs = batch(processor)
+    assert torch.equal(model.eval()(inputs).loss, again.eval()(inputs).loss)

@@ -1,0 +1,193 @@
+import pickle
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.policies.pages import CORPUS, DATE, LIST, LOGIN, SHAPES, TABS, actions
+from tests.policies.t5_folder import write_t5_tokenizer
+
+from envs.action import Action
+from envs.html import parse_html
+from policies.config import ProcessorConfig
+from policies.matching import FEATURES
+from policies.page import page_units
+from policies.processor import Processor, TargetError, history_item
+from policies.vocabulary import SPACE, Vocabulary, join_words, split_words
+from policies.writer import View, Writer
+
+OWN = Vocabulary.train(CORPUS, 700)
+
+
+@pytest.fixture(scope="module")
+def t5_vocabulary(tmp_path_factory):
+    return Vocabulary.from_pretrained(str(write_t5_tokenizer(tmp_path_factory.mktemp("t5"))))
+
+
+@pytest.fixture(scope="module", params=["own", "own, nothing added", "t5", "t5, nothing added"])
+def processor(request, t5_vocabulary):
+    config = ProcessorConfig(copy="nothing" not in request.param, match="nothing" not in request.param)
+    return Processor(config, OWN if request.param.startswith("own") else t5_vocabulary)
+
+
+def follow(processor: Processor, observation: dict, action: Action) -> Writer:
+    """Writes the action step by step as the targets say."""
+    writer = Writer(View(processor, processor.encode(observation), [action.verb, "wait"]))
+    target = processor.encode(observation, action=action)
+    for kind, token, places in zip(target.kinds, target.tokens, target.positions, strict=True):
+        assert writer.kind == kind
+        tokens, where = writer.choices()
+        if token >= 0:
+            assert tokens[token]
+        else:
+            assert where is None or where[places[0]]
+        writer.take(int(token), int(places[0]))
+    return writer
+
+
+@pytest.mark.parametrize(("observation", "action"), actions(), ids=lambda v: str(v) if isinstance(v, Action) else "")
+def test_targets_spell_the_action_and_the_grammar_offers_each_step(processor, observation, action):
+    assert follow(processor, observation, action).action == action
+
+
+@given(st.text())
+@settings(max_examples=200, deadline=None)
+def test_words_join_to_the_text(text):
+    assert join_words(split_words(text)) == text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@settings(max_examples=200, deadline=None)
+def test_own_vocabulary_loses_nothing(text):
+    ids = [i for word in split_words(text) for i in OWN.encode_word(*word)]
+    assert OWN.decode(ids) == text
+    assert OWN.text_ids[ids].all()
+
+
+@pytest.mark.parametrize("text", ["a<b>\\^`{}~\n", "½ é 漢字 😀", f"double  space, {SPACE} and \t tab ", ' "quoted" ', "x\r\ny"])
+def test_t5_vocabulary_loses_nothing(t5_vocabulary, text):
+    ids = [i for word in split_words(text) for i in t5_vocabulary.encode_word(*word)]
+    assert t5_vocabulary.decode(ids) == text
+    assert t5_vocabulary.text_ids[ids].all()
+
+
+def test_a_word_has_the_same_tokens_with_and_without_a_space():
+    assert OWN.encode_word("Submit", True) == (OWN.space_id, *OWN.encode_word("Submit", False))
+
+
+def test_a_vocabulary_that_is_not_a_t5s_is_refused(tmp_path):
+    from tokenizers import Tokenizer, models
+
+    Tokenizer(models.BPE({"a": 0, "<pad>": 1, "</s>": 2}, [])).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(ValueError, match="not a T5 vocabulary"):
+        Vocabulary.load(tmp_path / "tokenizer.json")
+
+
+def test_saved_and_loaded_encodes_the_same(processor, tmp_path):
+    processor.save(tmp_path)
+    again = Processor.load(tmp_path)
+    assert again.config == processor.config
+    for observation, action in actions():
+        one, two = (p.encode(observation, action=action) for p in (processor, again))
+        for field in fields(one):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name))
+
+
+def test_equal_corpora_give_equal_processors(tmp_path):
+    for name in ("a", "b"):
+        Processor.build(ProcessorConfig(vocab_size=600), iter(CORPUS)).save(tmp_path / name)
+    assert (tmp_path / "a/tokenizer.json").read_bytes() == (tmp_path / "b/tokenizer.json").read_bytes()
+
+
+@pytest.mark.parametrize(("file", "text"), [("processor_config.json", "{"), ("processor_config.json", '{"colour": 1}'),
+                                            ("tokenizer.json", "{}"), ("tokenizer.json", "nothing")])  # fmt: skip
+def test_broken_files_are_refused(tmp_path, file, text):
+    Processor(ProcessorConfig(), OWN).save(tmp_path)
+    (tmp_path / file).write_text(text)
+    with pytest.raises(ValueError, match="(?i)processor_?config|tokenizer"):
+        Processor.load(tmp_path)
+
+
+def shown(observation: dict) -> str:
+    return " ".join(unit.text for unit in page_units(parse_html(observation["html"]), refs=False))
+
+
+def test_the_page_keeps_states_and_drops_styling():
+    text = shown(TABS)
+    assert "state active" in text and "scrollable" in text and "offscreen" in text
+    assert "corner" not in text and "widget" not in text and "anchor" not in text
+    assert "value= nath" in shown(LOGIN) and "focused" in shown(LOGIN) and "disabled" in shown(DATE)
+    assert "red 10 50 50" in shown(SHAPES)
+
+
+def test_a_long_page_loses_text_before_elements():
+    filler = "".join(f"<p>lorem {n} ipsum dolor sit amet</p>" for n in range(300))
+    buttons = "".join(f"<button ref={n}>B{n}</button>" for n in range(60))
+    observation = {"instruction": "Click B59", "html": f"<div>{filler}{buttons}</div>", "last_error": ""}
+    processor = Processor(ProcessorConfig(max_tokens=256), OWN)
+    example = processor.encode(observation, action=Action("click", (59,)))
+    assert len(example) <= 256
+    assert (example.verbs > 0).sum() == 60
+
+
+def features(processor, observation, ref, history=()):
+    example = processor.encode(observation, history)
+    place = next(p for p, u in zip(example.places, example.units, strict=True) if u.opens and u.element.ref == ref)
+    return {name for name, on in zip(FEATURES, example.features[place], strict=True) if on}
+
+
+def test_match_features_find_what_the_instruction_names():
+    processor = Processor(ProcessorConfig(), OWN)
+    assert {"name is quoted", "name in instruction", "actable"} <= features(processor, TABS, 7)
+    assert "name is quoted" not in features(processor, TABS, 6)
+    assert "name in instruction" in features(processor, LOGIN, 4)
+    auto = {"instruction": 'an item that starts with "Tun" and ends with "ia".', "last_error": "",
+            "html": "<li ref=0>Tunisia</li><li ref=1>Tunxx</li><li ref=2>Austria</li>"}  # fmt: skip
+    starts, ends = "name starts with quoted", "name ends with quoted"
+    found = [features(processor, auto, ref) & {starts, ends} for ref in range(3)]
+    assert found == [{starts, ends}, {starts}, {ends}]
+    rows = {"instruction": "Delete the mail from Kara.", "last_error": "",
+            "html": "<div class=m><b>Ann</b><i ref=0></i></div><div class=m><b>Kara</b><i ref=1></i></div>"}  # fmt: skip
+    assert ["row apart" in features(processor, rows, ref) for ref in (0, 1)] == [False, True]
+
+
+def test_history_says_what_was_done_and_where():
+    processor = Processor(ProcessorConfig(), OWN)
+    first = history_item(TABS, Action("click", (3,)))
+    assert first.description == "li Tab #2"
+    assert {"acted on", "acted on last"} <= features(processor, TABS, 3, [first])
+    typed = history_item(LOGIN, Action("type", (1, "nathalie")))
+    assert typed.strings == ("nathalie",)
+    assert features(processor, TABS, 3, [first, typed]) & {"acted on", "acted on last"} == {"acted on"}
+    assert history_item(LOGIN, Action("press", ("Enter",))).strings == ("Enter",)
+    assert history_item(LOGIN, Action("click", (99,))).description == ""
+    many = [first] * 40
+    assert len(processor.encode(TABS, many)) == len(processor.encode(TABS, many[:8]))
+
+
+@pytest.mark.parametrize("action", ["click 77", "click 1", 'type 2 "x"', "press F13", f'type 0 "{"x" * 3000}"'])
+def test_what_cannot_be_learnt_is_refused(action):
+    with pytest.raises(TargetError):
+        Processor(ProcessorConfig(), OWN).encode(DATE, action=Action.parse(action))
+
+
+def test_examples_are_picklable_and_small():
+    example = Processor(ProcessorConfig(), OWN).encode(LIST, action=Action("click", (2,)))
+    assert len(pickle.dumps(example)) < 10_000
+
+
+def test_batches_place_frames_and_drop_them_whole():
+    processor = Processor(ProcessorConfig(), OWN)
+    frame = np.full((210, 160, 3), 7, np.uint8)
+    both = processor.encode(LOGIN, frames=[frame, frame], action=Action("click", (4,)))
+    last = processor.encode(TABS, frames=[None, frame], action=Action("click", (3,)))
+    none = processor.encode(TABS, frames=[None, None], action=Action("click", (3,)))
+    first = processor.encode(DATE, frames=[frame], action=Action("wait"))
+    batch = processor.collate([both, last, none, first])
+    assert batch["frame_index"].tolist() == [0, 1, 3, 7]
+    assert batch["frames"].shape == (4, 210, 160, 3)
+    assert "frames" not in processor.collate([none])
+    assert "frames" not in processor.collate([both], image_dropout=1.0)
+    kept = sum("frames" in processor.collate([both], np.random.default_rng(seed), 0.3) for seed in range(200))
+    assert 110 < kept < 170

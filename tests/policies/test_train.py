@@ -1,0 +1,365 @@
+"""Training: the same ends in the same, stopped or not; what must not be learnt is not; what cannot be done is said."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import safetensors.torch
+import torch
+import tyro
+
+from data_gen.dataset import DatasetError, DatasetWriter, encode_screenshot
+from policies import checkpoint
+from policies.checkpoint import CheckpointError
+from policies.config import SIZES, ProcessorConfig
+from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_successes
+from policies.processor import Processor
+from policies.train import LOG_EVERY, TrainConfig, train
+from policies.validate import held_out_rows
+
+WORDS = ["apple", "bread", "cloud", "dance", "eagle", "flame", "grape", "horse", "image", "joker", "knife", "lemon"]
+TINY = (
+    {"d_model": 32, "d_kv": 16, "d_ff": 32, "num_heads": 2, "num_layers": 2, "num_decoder_layers": 2},
+    "vit_tiny_patch16_224",
+    {"patch_size": 70, "embed_dim": 16, "depth": 1, "num_heads": 2},
+)
+"""The smallest network of the real kind; dropout is on, so that its random numbers are tested too."""
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setitem(SIZES, "tiny", TINY)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def page(random: np.random.Generator, field: bool) -> tuple[str, list[str]]:
+    words = random.choice(WORDS, 3, replace=False).tolist()
+    buttons = "".join(f"<button ref={ref}>{word}</button>" for ref, word in enumerate(words))
+    return f"<div id=wrap>{buttons}{'<input ref=3 type=text id=tt>' if field else ''}</div>", words
+
+
+def row(task: str, seed: int, step: int, instruction: str, html: str, action: str, **changes) -> dict:
+    elements = html.count("<") - html.count("</")
+    pixels = np.full((210, 160, 3), 255, np.uint8)
+    pixels[20 * step : 20 * step + 10, :30] = (255, 200, 0)
+    values = {
+        "episode_id": f"{task}/{seed}", "step": step, "task": task, "seed": seed, "instruction": instruction,
+        "html": html, "boxes": np.zeros(4 * elements, np.float32), "refs": np.full(elements, -1, np.int32),
+        "screenshot": encode_screenshot(pixels), "last_error": "", "action": action, "raw_reward": 1.0,
+        "success": True, "source": "oracle",
+    }  # fmt: skip
+    return values | changes
+
+
+def write_dataset(folder: Path, episodes: int = 60, first_seed: int = 10_000_000, **changes) -> Path:
+    """Pages with a right button, and pages with a field to fill after a random action that is none to imitate."""
+    with DatasetWriter(folder, {"made": "by a test"}) as writer:
+        clicks, types = [], []
+        for seed in range(first_seed, first_seed + episodes):
+            random = np.random.default_rng(seed)
+            html, words = page(random, field=False)
+            ref = int(random.integers(3))
+            clicks.append(row("click-button", seed, 0, f'Click on "{words[ref]}".', html, f"click {ref}", **changes))
+            html, words = page(random, field=True)
+            text = f'Type "{words[0]}" and press "{words[1]}".'
+            noise = changes | {"source": "noise"}
+            types += [
+                row("enter-text", seed, 0, text, html, "hover 2", **noise),
+                row("enter-text", seed, 1, text, html, f'type 3 "{words[0]}"', **changes),
+                row(
+                    "enter-text", seed, 2, text, html.replace("id=tt", f"id=tt value={words[0]}"), "click 1", **changes
+                ),
+            ]
+        writer.write("click-button", clicks)
+        writer.write("enter-text", types)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("dataset") / "data")
+
+
+@pytest.fixture
+def config(dataset, tmp_path) -> TrainConfig:
+    return TrainConfig(
+        data=(dataset,), out=tmp_path / "run", size="tiny", steps=8, batch_size=8, warmup=0.25, eval_every=3,
+        image_dropout=0.5, processor=ProcessorConfig(vocab_size=512), save_minutes=1000,
+    )  # fmt: skip
+
+
+def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
+    files = ("model.safetensors", "training.safetensors")
+    return {f"{file} {name}": t for file in files for name, t in safetensors.torch.load_file(folder / file).items()}
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """Names of tensors that are not equal bit by bit, the averaged and the trained weights and the moments."""
+    first, second = tensors_of(one), tensors_of(other)
+    assert first.keys() == second.keys()
+    return [name for name in first if not torch.equal(first[name], second[name])]
+
+
+def log_of(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_same_seed_same_weights(config, tmp_path):
+    first, second, other = (
+        train(replace(config, out=tmp_path / name, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert differing(first, second) == []
+    assert checkpoint.sha256(first) == checkpoint.sha256(second) != checkpoint.sha256(other)
+
+
+@pytest.mark.parametrize("stops", [(2,), (3,), (1, 4, 7)], ids=str)
+def test_stopped_and_resumed_equals_not_stopped(config, tmp_path, stops):
+    straight = train(config)
+    parts = replace(config, out=tmp_path / "parts")
+    for number, stop in enumerate(stops):
+        assert train(replace(parts, stop_at=stop, resume=number > 0)).name == f"step-{stop:07d}"
+    resumed = train(replace(parts, resume=True))
+    assert resumed.name == straight.name == "step-0000008"
+    assert differing(straight, resumed) == []
+    evaluations = [[line for line in log_of(run) if "held_out" in line] for run in (config.out, parts.out)]
+    assert [line["step"] for line in evaluations[0]] == [3, 6, 8]
+    assert evaluations[0] == evaluations[1]
+
+
+def _train_tiny(config: TrainConfig) -> None:
+    SIZES["tiny"] = TINY
+    torch.set_num_threads(1)
+    train(config)
+
+
+def test_killed_and_resumed_equals_not_killed(config, tmp_path):
+    config = replace(config, steps=LOG_EVERY + 8, eval_every=LOG_EVERY + 2, save_minutes=0.0)
+    straight = train(config)
+    killed = replace(config, out=tmp_path / "killed")
+    process = multiprocessing.get_context("spawn").Process(target=_train_tiny, args=(killed,))
+    process.start()
+    while process.is_alive() and not (killed.out / f"step-{LOG_EVERY:07d}").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert differing(straight, train(replace(killed, resume=True))) == []
+    steps = [line["step"] for line in log_of(killed.out) if "loss" in line]
+    assert steps == sorted(set(steps))
+
+
+def test_resuming_a_finished_run_changes_nothing(config):
+    before = tensors_of(train(config))
+    after = tensors_of(train(replace(config, resume=True)))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_micro_batches_do_not_change_the_gradient(config, tmp_path, monkeypatch):
+    monkeypatch.setitem(SIZES, "tiny", ({**TINY[0], "dropout_rate": 0.0}, *TINY[1:]))
+    config = replace(config, steps=1, image_dropout=1.0, bf16=False, warmup=0.0)
+    small = train(replace(config, out=tmp_path / "small", micro_tokens=1))
+    large = train(replace(config, out=tmp_path / "large", micro_tokens=10**6, padding=10**6))
+    small, large = tensors_of(small), tensors_of(large)
+    for name in (name for name in small if "exp_avg/" in name):
+        assert torch.allclose(small[name], large[name], rtol=1e-3, atol=1e-7), name
+
+
+def test_it_learns(config):
+    config = replace(config, steps=150, eval_every=150, batch_size=16, lr=2e-3, image_dropout=1.0)
+    train(config)
+    losses = [line["loss"] for line in log_of(config.out) if "loss" in line]
+    assert losses[-1] < 0.5 * losses[0]
+    held = log_of(config.out)[-1]["held_out"]
+    assert set(held) == {"click-button", "enter-text"}
+    assert all(0 <= value <= 1 for result in held.values() for value in result.values())
+
+
+def test_checkpoint_of_a_run_is_whole(config):
+    folder = train(config)
+    model, processor, card = checkpoint.load(config.out)
+    assert not model.training
+    assert processor.config == config.processor
+    assert "click-button" in card and "step 8 of 8" in card
+    assert [path.name for path in config.out.glob("step-*")] == [folder.name]
+    assert (config.out / "tensorboard").is_dir()
+
+
+@pytest.fixture
+def samples(dataset) -> tuple[Samples, pa.Table]:
+    table = read_successes([dataset])
+    return Samples.encode(table, Processor.build(ProcessorConfig(vocab_size=512), corpus(table))), table
+
+
+def test_random_actions_are_history_but_no_targets(samples):
+    data, table = samples
+    noise = np.array(table["source"].to_pylist()) == "noise"
+    assert noise.any()
+    assert np.array_equal(data.lengths == 0, noise)
+    assert data.starts[:62].tolist() == [*range(60), 60, 60]
+
+
+def test_parallel_tokenising_equals_sequential(samples):
+    data, table = samples
+    parallel = Samples.encode(table, data.processor, jobs=2)
+    assert all(
+        (a is None and b is None) or np.array_equal(a.input_ids, b.input_ids)
+        for a, b in zip(data.examples, parallel.examples, strict=True)
+    )
+
+
+def test_held_out_episodes_are_whole_and_few(dataset):
+    table = read_successes([dataset])
+    apart = held_out(table, share=0.3)
+    names = np.array(table["episode_id"].to_pylist())
+    assert not set(names[apart]) & set(names[~apart])
+    assert 0.1 < apart.mean() < 0.5
+
+
+def test_held_out_rows_are_capped_by_task(samples):
+    data, _ = samples
+    rows = held_out_rows(data, np.flatnonzero(data.lengths > 0), 5)
+    tasks, counts = np.unique(data.tasks[rows], return_counts=True)
+    assert dict(zip(tasks.tolist(), counts.tolist(), strict=True)) == {"click-button": 5, "enter-text": 10}
+
+
+def test_micro_batches_hold_every_row_within_the_limits(samples):
+    data, _ = samples
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(data.lengths > 0))
+    groups = data.micro_batches(rows, tokens=1000, padding=60)
+    assert sorted(np.concatenate(groups).tolist()) == sorted(rows.tolist())
+    for group in groups:
+        padded = len(group) * data.lengths[group].max()
+        assert padded <= 1000
+        assert padded - data.lengths[group].sum() <= 60
+    assert len(data.micro_batches(rows, tokens=10**6, padding=10**6)) == 1
+    assert len(data.micro_batches(rows, tokens=1, padding=0)) == len(rows)
+
+
+def test_screenshots_reach_the_batch_unless_dropped(samples):
+    data, _ = samples
+    rows = np.flatnonzero(data.lengths > 0)[-2:]
+    seen, unseen = data.collate(rows), data.collate(rows, image_dropout=1.0)
+    assert not any(torch.is_tensor(tensor) and tensor.numel() >= 210 * 160 for tensor in unseen.values())
+    assert any(tensor.numel() >= 2 * 210 * 160 * 3 for tensor in seen.values())
+
+
+class TestTaskSampler:
+    TASKS = np.array(["a"] * 4 + ["b"] * 40)
+
+    def test_tasks_alike_at_first_whatever_their_size(self):
+        drawn = TaskSampler(self.TASKS, np.arange(44), 0).draw(0, 2000)
+        assert 0.45 < np.mean(self.TASKS[drawn] == "a") < 0.55
+
+    def test_a_task_that_does_badly_is_drawn_more(self):
+        sampler = TaskSampler(self.TASKS, np.arange(44), 0)
+        sampler.reweigh({"a": 0.9, "b": 0.0, "unknown": 1.0})
+        share = np.mean(self.TASKS[sampler.draw(0, 2000)] == "a")
+        assert 0.87 < share < 0.93  # 0.9 against the floor of 0.1
+
+    def test_every_row_once_before_any_twice(self):
+        drawn = TaskSampler(self.TASKS, np.arange(44), 0).draw(0, 200)
+        rows = drawn[self.TASKS[drawn] == "b"]
+        assert len(set(rows[:40].tolist())) == 40
+        assert rows[:40].tolist() != rows[40:80].tolist()
+
+    def test_only_the_given_rows(self):
+        assert set(TaskSampler(self.TASKS, np.array([1, 2, 10]), 0).draw(0, 50).tolist()) == {1, 2, 10}
+
+    def test_goes_on_from_its_state(self):
+        sampler = TaskSampler(self.TASKS, np.arange(44), 3)
+        sampler.draw(0, 30)
+        state = json.loads(json.dumps(sampler.state))
+        assert sampler.draw(1, 30).tolist() == TaskSampler(self.TASKS, np.arange(44), 3, state).draw(1, 30).tolist()
+
+    def test_nothing_to_draw(self):
+        with pytest.raises(TrainError, match="no row to train on"):
+            TaskSampler(self.TASKS, np.array([], int), 0)
+
+
+class TestErrors:
+    def test_no_dataset(self, config, tmp_path):
+        with pytest.raises(DatasetError, match="no folder"):
+            train(replace(config, data=(tmp_path / "nowhere",)))
+
+    def test_no_success(self, config, tmp_path):
+        data = write_dataset(tmp_path / "failures", 2, success=False)
+        with pytest.raises(TrainError, match="no successful episode"):
+            train(replace(config, data=(data,)))
+
+    def test_reserved_seeds(self, config, tmp_path):
+        data = write_dataset(tmp_path / "reserved", 2, first_seed=5_000_000)
+        with pytest.raises(DatasetError, match="must not be trained on"):
+            train(replace(config, data=(data,)))
+
+    def test_out_holds_something(self, config):
+        config.out.mkdir()
+        (config.out / "notes.txt").write_text("mine")
+        with pytest.raises(TrainError, match="not empty"):
+            train(config)
+        assert [path.name for path in config.out.iterdir()] == ["notes.txt"]
+
+    def test_out_is_a_file(self, config):
+        config.out.write_text("mine")
+        with pytest.raises(TrainError, match="is a file"):
+            train(config)
+
+    def test_resume_without_a_run(self, config):
+        with pytest.raises(TrainError, match="no run to resume"):
+            train(replace(config, resume=True))
+
+    def test_resume_with_other_settings(self, config, tmp_path):
+        train(replace(config, stop_at=1))
+        with pytest.raises(TrainError, match=r"other settings: lr 0.0006 -> 0.001"):
+            train(replace(config, resume=True, lr=1e-3))
+        data = write_dataset(tmp_path / "more", 5, first_seed=20_000_000)
+        with pytest.raises(TrainError, match="other settings: data"):
+            train(replace(config, resume=True, data=(data,)))
+
+    @pytest.mark.parametrize("file", ["training.safetensors", "model.safetensors"])
+    def test_resume_from_a_damaged_checkpoint(self, config, file):
+        folder = train(replace(config, stop_at=1))
+        (folder / file).write_bytes((folder / file).read_bytes()[:-100])
+        with pytest.raises(CheckpointError, match="damaged"):
+            train(replace(config, resume=True))
+
+    def test_resume_from_damaged_progress(self, config):
+        folder = train(replace(config, stop_at=1))
+        (folder / "training.json").write_text("{")
+        with pytest.raises(TrainError, match="cannot be gone on from"):
+            train(replace(config, resume=True))
+
+    def test_resume_elsewhere_is_allowed(self, config, dataset, tmp_path):
+        train(replace(config, stop_at=1))
+        moved = shutil.copytree(config.out, tmp_path / "moved")
+        data = shutil.copytree(dataset, tmp_path / "data")
+        assert (
+            differing(train(replace(config, resume=True)), train(replace(config, out=moved, data=(data,), resume=True)))
+            == []
+        )
+
+
+def test_trained_resumed_and_played_in_the_browser(config):
+    config = replace(config, steps=4, eval_every=4, browser_episodes=1)
+    train(replace(config, stop_at=2))
+    train(replace(config, resume=True))
+    played = [line for line in log_of(config.out) if "browser" in line]
+    assert [line["step"] for line in played] == [4]
+    assert set(played[0]["browser"]) <= {"click-button", "enter-text"}
+    assert all(0 <= result["success"] <= 1 for result in played[0]["browser"].values())
+
+
+def test_command_line():
+    words = ["--data", "a", "b", "--out", "run", "--steps", "5", "--no-bf16", "--processor.max-tokens", "64"]
+    config = tyro.cli(TrainConfig, args=words)
+    assert config.data == (Path("a"), Path("b"))
+    assert (config.steps, config.bf16, config.processor.max_tokens) == (5, False, 64)

@@ -1,0 +1,103 @@
+import json
+import os
+import signal
+from dataclasses import dataclass
+
+import pytest
+
+from envs import browser
+from envs.loop import RandomPolicy
+from webagent.agents import Agent
+from webagent.benchmark import BenchConfig, Unit, bench, run_unit
+from webagent.output import UsageError
+from webagent.results import EpisodeResult, TaskResult
+
+
+def episode(seed=0, success=False, raw=0.0, end="terminated", note="", page="a"):
+    return EpisodeResult("click-button", seed, success, raw, 2, ("wait", "wait"), end, note, page)
+
+
+def test_a_fault_is_neither_success_nor_failure():
+    row = TaskResult.of("click-button", [episode(success=True, raw=1.0), episode(end="fault", note="gone")])
+    assert (row.scored, row.successes, row.faults, row.rate) == (1, 1, 1, 1.0)
+
+
+def test_browsergyms_rule_stands_beside_the_strict_one():
+    row = TaskResult.of("click-button", [episode(raw=0.5), episode(raw=-1.0), episode(success=True, raw=1.0)])
+    assert (row.successes, row.positive) == (1, 2)
+
+
+def test_causes_of_failures_are_counted():
+    episodes = [episode(), episode(raw=0.5), episode(end="truncated"), episode(end="truncated"), episode(end="lost")]
+    causes = TaskResult.of("click-button", episodes).causes
+    assert causes == {"out of steps": 2, "wrong": 1, "partly right": 1, "policy gave up": 1}
+
+
+def test_a_task_without_a_scored_episode_has_no_rate_but_an_interval():
+    row = TaskResult.of("click-button", [episode(end="fault")])
+    assert (row.scored, row.rate, row.interval) == (0, 0.0, (0.0, 1.0))
+
+
+def test_the_results_file_is_the_same_for_any_number_of_workers(tmp_path):
+    files = [tmp_path / "one.json", tmp_path / "two.json"]
+    tasks = ("click-checkboxes", "click-tab-2")
+    for workers, file in enumerate(files, 1):
+        bench(BenchConfig(tasks=tasks, policy="random", episodes=6, workers=workers, json=file))
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_results_file_holds_every_episode_in_order(tmp_path):
+    file = tmp_path / "results.json"
+    bench(BenchConfig(tasks=("click-link", "click-button"), policy="oracle", episodes=3, workers=1, json=file))
+    content = json.loads(file.read_text())
+    assert content["schema"] == "webagent-benchmark/1"
+    found = [(episode["task"], episode["seed"]) for episode in content["episodes"]]
+    assert found == [(task, 5_000_000 + i) for task in ("click-link", "click-button") for i in range(3)]
+    assert content["mean"]["success"] == 1.0
+    assert all(episode["actions"] and episode["steps"] == len(episode["actions"]) for episode in content["episodes"])
+    assert content["browser"].startswith("Chromium ")
+    assert len({episode["page"] for episode in content["episodes"]}) > 1
+
+
+@dataclass(frozen=True)
+class BrowserKiller(Agent):
+    """Kills the browser in the first `kills` episodes, then acts at random."""
+
+    def policy(self, task, seed):
+        return KillingPolicy(seed)
+
+
+class KillingPolicy(RandomPolicy):
+    kills = 0
+
+    def act(self, observation):
+        if KillingPolicy.kills:
+            KillingPolicy.kills -= 1
+            os.kill(browser.shared().pid, signal.SIGKILL)
+        return super().act(observation)
+
+
+@pytest.mark.parametrize(("kills", "faults"), [(1, 0), (2, 1)])
+def test_an_episode_in_which_the_browser_died_is_run_once_more(kills, faults):
+    KillingPolicy.kills = kills
+    result = run_unit(Unit(BrowserKiller("random"), "click-checkboxes", range(5_000_000, 5_000_002), False))
+    assert [episode.seed for episode in result.episodes] == [5_000_000, 5_000_001]
+    assert [episode.end == "fault" for episode in result.episodes] == [bool(faults), False]
+    assert not any(episode.success for episode in result.episodes if episode.end == "fault")
+
+
+@pytest.mark.parametrize(
+    ("first_seed", "warning"),
+    [(5_000_000, ""), (4_000_000, "Validation"), (3_999_999, "Validation"), (9_999_999, "Training"), (0, "")],
+)
+def test_seeds_that_are_no_evaluation_are_said_to_be(first_seed, warning):
+    assert BenchConfig(first_seed=first_seed, episodes=5).warning.startswith(warning)
+    assert bool(BenchConfig(first_seed=first_seed, episodes=5).warning) == bool(warning)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("episodes", 0), ("beams", 0), ("workers", 0), ("pictures", -1), ("first_seed", -1)]
+)
+def test_numbers_that_make_no_sense_are_refused(name, value):
+    with pytest.raises(UsageError, match=name.replace("_", "-")):
+        bench(BenchConfig(policy="random", **{name: value}))

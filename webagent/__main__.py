@@ -1,0 +1,7 @@
+"""``python -m webagent`` is the command ``webagent``."""
+
+import sys
+
+from webagent.cli import main
+
+sys.exit(main())

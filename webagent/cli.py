@@ -1,0 +1,109 @@
+"""The command ``webagent``: finds the verb, reads its configuration, runs it.
+
+A verb's code is imported only when the verb is given, so that ``webagent --help`` and ``webagent tasks`` need not wait
+for torch. Exit codes: 0 done; 1 done, and the answer is no (``run`` did not finish its task, ``doctor`` found something
+missing); 2 bad input, said in one line on stderr; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from webagent import __version__
+
+LAYERS = ("envs", "data_gen", "policies", "webagent")
+
+
+class Verb(NamedTuple):
+    """Where a verb's configuration (a dataclass) and the function that takes it live."""
+
+    module: str
+    config: str
+    function: str
+    summary: str
+
+
+VERBS = {
+    "tasks": Verb("webagent.listing", "TasksConfig", "list_tasks", "list the MiniWoB++ tasks and suites"),
+    "collect": Verb("data_gen.collect", "CollectConfig", "collect", "collect trajectories of oracles into a dataset"),
+    "train": Verb("policies.train", "TrainConfig", "train", "train a policy on a dataset"),
+    "bench": Verb("webagent.benchmark", "BenchConfig", "bench", "measure a policy on MiniWoB++, with a report"),
+    "run": Verb("webagent.run", "RunConfig", "run", "do one task on a web page or a MiniWoB++ page"),
+    "doctor": Verb("webagent.doctor", "DoctorConfig", "doctor", "check this installation and say what is missing"),
+}
+
+EXAMPLES = (
+    "webagent doctor",
+    'webagent run --url https://example.org --task "Open the link about more information"',
+    "webagent bench --tasks click-button login-user --report report",
+    "webagent collect --help",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after ``webagent``; those of this process where None.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        print("\nwebagent: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe, such as head, has seen enough. Python would complain once more while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if not _is_message(error):
+            raise
+        print(f"webagent: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def help_text() -> str:
+    """What ``webagent --help`` prints."""
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items())
+    examples = "\n".join(f"  {example}" for example in EXAMPLES)
+    return (
+        "usage: webagent VERB [OPTIONS]\n\n"
+        "An agent that reads a web page as HTML and as screenshots, and acts on it.\n\n"
+        f"verbs:\n{verbs}\n\nexamples:\n{examples}\n\n"
+        "`webagent VERB --help` explains a verb's options. `webagent --version` prints the version.\n"
+    )
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        # No verb is a mistake, asking for help is none.
+        print(help_text(), end="", file=sys.stdout if words else sys.stderr)
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"webagent {__version__}")
+        return 0
+    if words[0] not in VERBS:
+        print(f"webagent: unknown verb {words[0]!r}; expected one of: {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    import tyro
+
+    verb = VERBS[words[0]]
+    module = importlib.import_module(verb.module)
+    config = tyro.cli(getattr(module, verb.config), prog=f"webagent {words[0]}", args=words[1:])
+    function: Callable[..., object] = getattr(module, verb.function)
+    outcome = function(config)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _is_message(error: Exception) -> bool:
+    """Whether an error is one of our own, made for the user to read. Any other is a bug and keeps its traceback."""
+    return type(error).__module__.split(".")[0] in LAYERS

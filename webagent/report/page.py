@@ -1,0 +1,78 @@
+"""Renders traces and results into one html file that needs no server, no network and no file beside it."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import jinja2
+from markupsafe import Markup, escape
+
+from envs.html import VOID_TAGS
+from webagent.report.trace import Trace
+
+if TYPE_CHECKING:
+    from webagent.benchmark import BenchResult
+
+_PIECE = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|[^<]+")
+
+
+def benchmark_page(result: BenchResult, traces: Sequence[Trace]) -> str:
+    """The page of a benchmark: the rates with their intervals, then the episodes with their pictures.
+
+    Args:
+        result: what ``webagent.benchmark.bench`` measured.
+        traces: of those episodes that are to be shown.
+    """
+    return _environment().get_template("benchmark.html.j2").render(result=result, traces=traces)
+
+
+def trace_page(trace: Trace, title: str, facts: dict[str, str]) -> str:
+    """The page of one episode.
+
+    Args:
+        trace: the episode.
+        title: of the page.
+        facts: names and values that are shown above the pictures.
+    """
+    return _environment().get_template("trace.html.j2").render(trace=trace, title=title, facts=facts)
+
+
+def fold_html(html: str, refs: Sequence[int] = ()) -> Markup:
+    """Breaks an observation's html into indented lines, changing nothing else, with the tags of ``refs`` marked."""
+    lines: list[Markup] = []
+    depth = 0
+    for match in _PIECE.finditer(html):
+        closing, tag, inside = match.groups()
+        shown = Markup(escape(match.group()))
+        if tag is None or closing:
+            if closing:
+                depth -= 1
+            lines[-1:] = [lines[-1] + shown] if lines else [shown]
+            continue
+        ref = re.search(r"\bref=(\d+)", inside)
+        if ref and int(ref.group(1)) in refs:
+            shown = Markup("<mark>{}</mark>").format(match.group())
+        lines.append(Markup("  " * depth) + shown)
+        if tag not in VOID_TAGS:
+            depth += 1
+    return Markup("\n").join(lines)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("webagent.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = lambda png: "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    environment.filters["percent"] = lambda rate: f"{100 * rate:.0f}"
+    environment.filters["percent1"] = lambda rate: f"{100 * rate:.1f}"
+    environment.filters["probability"] = lambda log: f"{math.exp(min(log, 0.0)):.2f}"
+    environment.filters["fold_html"] = fold_html
+    return environment

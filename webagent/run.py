@@ -1,0 +1,169 @@
+"""``webagent run``: one task on one page, in a real browser, with a trace of every step."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from envs import tasks as task_table
+from envs.loop import Episode, Step, run_episode
+from envs.web import OpenWebEnv
+from webagent.agents import Agent, Image
+from webagent.benchmark import EVALUATION_SEED
+from webagent.output import UsageError, check_folder_writable, check_writable, console, write_whole
+from webagent.report import trace_episode, trace_page
+
+SCHEMA = "webagent-run/1"
+"""Names the layout of the file that ``--json`` writes."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Do one task on a web page, or on a MiniWoB++ page, and keep a trace of it.
+
+    The browser may only ask the hosts that are allowed: the page's own, and those given with --allow.
+    The exit code is 0 if the policy finished (open web: it said so; MiniWoB++: success), and 1 if it did not.
+
+    examples:
+      webagent run --url https://example.org --task "Open the link about more information"
+      webagent run --url file:///home/me/form.html --task "Type Ann into the name field" --max-steps 3
+      webagent run --task-name login-user --seed 7
+    """
+
+    url: str = ""
+    """The page to start on: http, https or file."""
+    task: str = ""
+    """What to do there, in plain words."""
+    task_name: str = ""
+    """A MiniWoB++ task in place of a page; `webagent tasks` lists them."""
+    seed: int = EVALUATION_SEED
+    """Page seed of the MiniWoB++ task."""
+    policy: str = "embedded"
+    """embedded (the checkpoint that comes with the package), a checkpoint folder, random, or, for MiniWoB++, oracle."""
+    image: Image = "real"
+    """real shows a learnt policy the screenshots, none leaves them out."""
+    beams: int = 1
+    """Width of a learnt policy's beam search; 1 is greedy."""
+    max_steps: int | None = None
+    """Stop after this many actions. By default 20, and for MiniWoB++ what the task table says."""
+    allow: tuple[str, ...] = ()
+    """More hosts that the browser may ask, such as www.example.org or *.example.org."""
+    report: Path = Path("webagent-run")
+    """Write the trace, one static page index.html, into this folder."""
+    json: Path | None = None
+    """Write the outcome and all actions to this file."""
+    headed: bool = False
+    """Show the browser's window."""
+
+    @property
+    def agent(self) -> Agent:
+        return Agent(self.policy, self.image, self.beams)
+
+
+def run(config: RunConfig) -> int:
+    """Runs the task, prints every action, writes the trace.
+
+    Returns:
+        0 if the policy finished, else 1.
+
+    Raises:
+        UsageError: if the configuration cannot be run, or its results could not be written.
+        UnknownTask, CheckpointError, NoOracle, BrowserError: if what it names is not there.
+    """
+    out = console()
+    _check(config)
+    checkpoint = config.agent.checkpoint_sha256()
+    policy = config.agent.policy(config.task_name, config.seed)
+    env = _environment(config)
+    try:
+        browser = env.get_wrapper_attr("browser_version")
+        number = 0
+
+        def show(step: Step) -> None:
+            nonlocal number
+            number += 1
+            likely = "" if step.score is None else f"  p {math.exp(min(0.0, step.score)):.2f}"
+            out.print(f"{number:3}  {step.action}{likely}", markup=False, soft_wrap=True)
+            if step.error:
+                out.print(f"     {step.error}", style="red", markup=False, soft_wrap=True)
+
+        episode = run_episode(env, policy, seed=config.seed, on_step=show)
+    finally:
+        env.close()
+    finished, outcome, answer = _outcome(config, episode)
+    out.print(f"{outcome}{': ' + answer if answer else ''}", style="green" if finished else "red", markup=False)
+    facts = {
+        "page": config.url or f"MiniWoB++ {config.task_name}, seed {config.seed}",
+        "policy": config.agent.describe(),
+        "outcome": outcome,
+        "answer": answer,
+        "browser": browser,
+        "checkpoint": checkpoint and f"sha256 {checkpoint}",
+    }
+    trace = trace_episode(episode, "" if finished else outcome)
+    if finished:
+        trace = replace(trace, outcome=outcome)  # the open web pays no reward that would say so
+    page = config.report / "index.html"
+    title = config.task or trace.instruction or config.task_name
+    write_whole(page, trace_page(trace, title, {name: value for name, value in facts.items() if value}))
+    out.print(f"trace: {page} (open it in any browser)")
+    if config.json is not None:
+        content = {
+            "schema": SCHEMA,
+            "finished": finished,
+            **facts,
+            "instruction": trace.instruction,
+            "raw_reward": episode.raw_reward,
+            "fault": episode.fault,
+            "steps": [
+                {"action": str(step.action), "score": step.score, "reward": step.reward, "error": step.error}
+                for step in episode.steps
+            ],
+        }
+        write_whole(config.json, jsonlib.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return 0 if finished else 1
+
+
+def _check(config: RunConfig) -> None:
+    if bool(config.url) == bool(config.task_name):
+        raise UsageError("give either --url with --task, or --task-name (of MiniWoB++)")
+    if config.url and not config.task.strip():
+        raise UsageError("--url needs --task: what is to be done there, in plain words")
+    if config.url and config.policy == "oracle":
+        raise UsageError("oracles know MiniWoB++ tasks only; for --url give --policy embedded or a checkpoint folder")
+    if config.task_name and config.task:
+        raise UsageError("a MiniWoB++ task brings its own instruction; --task goes with --url")
+    if config.max_steps is not None and config.max_steps < 1:
+        raise UsageError(f"--max-steps must be at least 1, got {config.max_steps}")
+    check_folder_writable(config.report)
+    check_writable(config.report / "index.html")
+    if config.json is not None:
+        check_writable(config.json)
+    if config.task_name:
+        task_table.get(config.task_name)
+
+
+def _environment(config: RunConfig) -> gymnasium.Env:
+    common: dict[str, Any] = {"max_steps": config.max_steps, "headless": not config.headed}
+    if config.url:
+        return OpenWebEnv(config.url, config.task, allow_hosts=config.allow, **common)
+    return gymnasium.make(f"envs:webagent/{config.task_name}-v1", **common)
+
+
+def _outcome(config: RunConfig, episode: Episode) -> tuple[bool, str, str]:
+    """Whether it finished, how it ended in words, and the policy's answer."""
+    if episode.fault:
+        return False, f"the browser broke: {episode.fault}", ""
+    if config.task_name:
+        return (
+            (True, "success", "") if episode.success else (False, "out of steps" if episode.truncated else "wrong", "")
+        )
+    last = episode.steps[-1].action if episode.steps else None
+    if episode.terminated and last is not None and last.verb == "done":
+        return True, "done", last.strings[0]
+    return False, f"not done after {len(episode.steps)} steps", ""
