@@ -60,6 +60,7 @@
     },
     async observe(milliseconds, options) {
       if (milliseconds) await clock.advance(milliseconds);
+      await Promise.all([...document.images].filter((i) => !i.complete).map((image) => image.decode().catch(() => {})));
       const seen = agent.observe(options);
       seen.done = WOB_DONE_GLOBAL === true;
       seen.rawReward = Number(WOB_RAW_REWARD_GLOBAL) || 0;

@@ -34,7 +34,12 @@ def training_card(run: Run, model: WebAgentModel) -> str:
             + " | ".join(accuracy)
             + " |"
         )
-    settings = [f"| {name} | {value} |" for name, value in asdict(config).items() if name not in NOT_IN_CARD]
+    values = {name: value for name, value in asdict(config).items() if name not in NOT_IN_CARD}
+    values |= {f"processor.{name}": value for name, value in values.pop("processor").items()}
+    additions = {"pointer head": config.processor.copy, "match features": config.processor.match,
+                 "mimetic start": config.mimetic}  # fmt: skip
+    used = ", ".join(name for name, on in additions.items() if on) or "none"
+    settings = [f"| {name} | {value} |" for name, value in values.items()]
     return "\n".join([
         "---", "license: mit", "library_name: webagent", "pipeline_tag: image-text-to-text",
         "tags: [web-agent, miniwob, behaviour-cloning]", "---", "",
@@ -42,6 +47,10 @@ def training_card(run: Run, model: WebAgentModel) -> str:
         f"A Flan-T5-shaped encoder-decoder with a ViT ({sum(p.numel() for p in model.parameters()) / 1e6:.1f} million "
         f"parameters, trained {start}) that reads a web page as HTML and screenshots and writes the next action. "
         "The weights are an exponential average over the training.", "",
+        f"Additions to the published architecture: {used}. Match features are comparisons of strings between "
+        "instruction, history and page that the processor computes (policies/matching.py); some of them, such as "
+        "'ends with quoted', fit particular tasks, so results with them do not compare with those of models that "
+        "read text alone.", "",
         "## Recipe", "",
         f"Behaviour cloning, step {run.step:,} of {config.steps:,}, {run.step * config.batch_size:,} samples, "
         f"{run.seconds / 3600:.2f} hours in training steps on {platform.machine()}, {hardware}.", "",

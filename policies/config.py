@@ -93,7 +93,11 @@ class ModelConfig:
         if name not in SIZES:
             raise ValueError(f"unknown model size {name!r}; expected one of: {', '.join(SIZES)}")
         t5, vit, vit_args = SIZES[name]
-        values: dict[str, Any] = {"t5": {**FLAN, **t5, "vocab_size": vocab_size}, "vit": vit, "vit_args": dict(vit_args)}
+        values: dict[str, Any] = {
+            "t5": {**FLAN, **t5, "vocab_size": vocab_size},
+            "vit": vit,
+            "vit_args": dict(vit_args),
+        }
         return cls(**(values | changes))
 
 
@@ -114,16 +118,32 @@ FLAN: dict[str, Any] = {
 
 SIZES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "mini": (
-        {"d_model": 256, "d_kv": 64, "d_ff": 512, "num_heads": 4, "num_layers": 4, "num_decoder_layers": 2,
-         "dropout_rate": 0.0},
+        {
+            "d_model": 256,
+            "d_kv": 64,
+            "d_ff": 512,
+            "num_heads": 4,
+            "num_layers": 4,
+            "num_decoder_layers": 2,
+            "dropout_rate": 0.0,
+        },
         "vit_tiny_patch16_224",
         {"patch_size": 32, "embed_dim": 128, "depth": 2, "num_heads": 4},
     ),
-    "small": ({"d_model": 512, "d_kv": 64, "d_ff": 1024, "num_heads": 6, "num_layers": 8, "num_decoder_layers": 8},
-              "vit_tiny_patch16_224", {}),
-    "base": ({"d_model": 768, "d_kv": 64, "d_ff": 2048, "num_heads": 12, "num_layers": 12, "num_decoder_layers": 12},
-             "vit_base_patch16_224", {}),
-    "xl": ({"d_model": 2048, "d_kv": 64, "d_ff": 5120, "num_heads": 32, "num_layers": 24, "num_decoder_layers": 24},
-           "vit_base_patch16_224", {}),
+    "small": (
+        {"d_model": 512, "d_kv": 64, "d_ff": 1024, "num_heads": 6, "num_layers": 8, "num_decoder_layers": 8},
+        "vit_tiny_patch16_224",
+        {},
+    ),
+    "base": (
+        {"d_model": 768, "d_kv": 64, "d_ff": 2048, "num_heads": 12, "num_layers": 12, "num_decoder_layers": 12},
+        "vit_base_patch16_224",
+        {},
+    ),
+    "xl": (
+        {"d_model": 2048, "d_kv": 64, "d_ff": 5120, "num_heads": 32, "num_layers": 24, "num_decoder_layers": 24},
+        "vit_base_patch16_224",
+        {},
+    ),
 }
 """T5 arguments, timm name and its changed arguments. ``small`` to ``xl`` have Flan-T5's shapes."""

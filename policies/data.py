@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import joblib
 import numpy as np
@@ -31,8 +31,6 @@ CORPUS_ROWS = 20_000
 """Rows whose text the tokenizer learns from; more change nothing that matters and take minutes."""
 
 T = TypeVar("T")
-Batch = list[dict[str, torch.Tensor]]
-"""The micro-batches of one optimizer step."""
 
 
 class TrainError(ValueError):
@@ -95,9 +93,8 @@ class Samples:
         firsts = np.flatnonzero(table["step"].to_numpy() == 0)
         bounds = [*firsts[::200].tolist(), table.num_rows]
         text = table.drop_columns(["screenshot"])
-        parts = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-            joblib.delayed(_encode)(processor, text.slice(a, b - a).to_pylist()) for a, b in pairwise(bounds)
-        )
+        work = (joblib.delayed(_encode)(processor, text.slice(a, b - a).to_pylist()) for a, b in pairwise(bounds))
+        parts = cast(Iterable[list[Example | None]], joblib.Parallel(n_jobs=jobs, return_as="generator")(work))
         progress = track(parts, "tokenising", total=len(bounds) - 1, disable=quiet, transient=True)
         examples = [example for part in progress for example in part]
         return cls(

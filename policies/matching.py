@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -87,14 +88,14 @@ def _same(rows: np.ndarray, units: Sequence[Unit], others: Iterable[Unit], quote
         row[_F["same word"]] = unit.key in keys
         row[_F["word quoted"]] = unit.key in quoted
         row[_F["in a field's value"]] = unit.key in values
-    for (one, first), (two, second) in zip(words, words[1:], strict=False):
+    for (one, first), (two, second) in pairwise(words):
         if (first.key, second.key) in pairs:
             rows[[one, two], _F["neighbouring pair"]] = 1
 
 
 def _pairs(units: Iterable[Unit]) -> set[tuple[str, str]]:
     keys = [unit.key for unit in units if unit.key]
-    return set(zip(keys, keys[1:], strict=False))
+    return set(pairwise(keys))
 
 
 def _keys(words: Iterable[Unit | Word]) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ Additions:
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import timm
@@ -63,7 +65,9 @@ class WebAgentModel(nn.Module):
         width = self.t5.config.d_model
         if config.vit:
             self.grid = vit_size(config)
-            self.vit = timm.create_model(config.vit, pretrained=False, num_classes=0, img_size=self.grid, **config.vit_args)
+            self.vit = timm.create_model(
+                config.vit, pretrained=False, num_classes=0, img_size=self.grid, **config.vit_args
+            )
             self.image_in = nn.Linear(self.vit.num_features, width)
             self.frame_embedding = nn.Embedding(config.frames, width)
             mean, std = torch.tensor(config.pixel_mean), torch.tensor(config.pixel_std)
@@ -85,7 +89,7 @@ class WebAgentModel(nn.Module):
 
         Args:
             t5: name or folder of a T5, such as ``google/flan-t5-base``; empty: one of ``size``, from scratch.
-            vit: timm's name or a folder of a vision transformer, such as ``vit_base_patch16_224``; empty: that of ``size``.
+            vit: timm's name or a folder of a vision transformer, such as ``vit_base_patch16_224``; empty: as in ``size``.
             size: of the table ``SIZES``.
             vocab_size: the processor's; needed where ``t5`` is empty.
             **changes: fields of ``ModelConfig``.
@@ -97,13 +101,12 @@ class WebAgentModel(nn.Module):
             vocab_size = source.config.vocab_size
         patches = None
         if vit:
-            name = f"local-dir:{vit}" if "/" in vit and not vit.startswith(("hf-hub:", "local-dir:")) else vit
+            name, arguments = _vit_source(vit)
             shape = ModelConfig.size(size, vocab_size=1, **changes)
-            plain = timm.create_model(name, pretrained=True, num_classes=0)
-            patch = plain.patch_embed.patch_size[0]
+            patch = timm.create_model(name, pretrained=False, num_classes=0, **arguments).patch_embed.patch_size[0]
             patches = timm.create_model(name, pretrained=True, num_classes=0, img_size=_fit(shape, patch))
-            cfg = plain.pretrained_cfg
-            values |= {"vit": cfg["architecture"], "vit_args": dict(cfg.get("model_args") or {}),
+            cfg = patches.pretrained_cfg
+            values |= {"vit": cfg["architecture"], "vit_args": arguments,
                        "pixel_mean": tuple(cfg["mean"]), "pixel_std": tuple(cfg["std"])}  # fmt: skip
         model = cls(ModelConfig.size(size, vocab_size=vocab_size, **(values | changes)))
         if source is not None:
@@ -161,11 +164,15 @@ class WebAgentModel(nn.Module):
         """
         start = torch.full_like(tokens[:, :1], self.t5.config.decoder_start_token_id)
         if not tokens.shape[1]:
-            start = torch.full((len(encoded.text), 1), self.t5.config.decoder_start_token_id, device=encoded.text.device)
+            start = torch.full(
+                (len(encoded.text), 1), self.t5.config.decoder_start_token_id, device=encoded.text.device
+            )
         inputs = self.t5.shared(torch.cat([start, tokens.clamp(min=0)], 1))
         if self.config.copy and places.shape[1]:
             pointed = self.pointed_in(_take(encoded.text, places))
-            inputs = torch.cat([inputs[:, :1], torch.where(places[..., None] >= 0, pointed.to(inputs.dtype), inputs[:, 1:])], 1)
+            inputs = torch.cat(
+                [inputs[:, :1], torch.where(places[..., None] >= 0, pointed.to(inputs.dtype), inputs[:, 1:])], 1
+            )
         return inputs
 
     def scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
@@ -241,7 +248,9 @@ class WebAgentModel(nn.Module):
         patches = self.vit.forward_features(pixels)[:, self.vit.num_prefix_tokens :]
         tokens = self.image_in(patches) + self.frame_embedding(index % frames)[:, None]
         pictures = tokens.new_zeros(size * frames, *tokens.shape[1:]).index_copy(0, index, tokens)
-        shown = torch.zeros(size * frames, tokens.shape[1], dtype=torch.bool, device=index.device).index_fill(0, index, True)
+        shown = torch.zeros(size * frames, tokens.shape[1], dtype=torch.bool, device=index.device).index_fill(
+            0, index, True
+        )
         return pictures.view(size, -1, tokens.shape[-1]).to(dtype), shown.view(size, -1)
 
 
@@ -269,11 +278,25 @@ def t5_arguments(t5: T5ForConditionalGeneration) -> dict[str, Any]:
     return arguments | {"tie_word_embeddings": not (untied or not t5.config.scale_decoder_outputs)}
 
 
+def _vit_source(vit: str) -> tuple[str, dict[str, Any]]:
+    """timm's name for a ViT, and the arguments by which it differs from its architecture."""
+    if vit.startswith("hf-hub:"):
+        _, _, arguments = timm.models.load_model_config_from_hf(vit.removeprefix("hf-hub:"))
+    elif (Path(vit) / "config.json").is_file():
+        arguments = json.loads((Path(vit) / "config.json").read_text(encoding="utf-8")).get("model_args", {})
+        vit = f"local-dir:{vit}"
+    else:
+        arguments = {}
+    return vit, {name: value for name, value in arguments.items() if name not in ("img_size", "num_classes")}
+
+
 def vit_size(config: ModelConfig) -> tuple[int, int]:
     """Height and width of what the ViT sees: the screenshot, filled up to whole patches below and to the right."""
     patch = config.vit_args.get("patch_size")
     if patch is None:
-        patch = timm.create_model(config.vit, pretrained=False, num_classes=0, **config.vit_args).patch_embed.patch_size[0]
+        patch = timm.create_model(
+            config.vit, pretrained=False, num_classes=0, **config.vit_args
+        ).patch_embed.patch_size[0]
     return _fit(config, patch)
 
 

@@ -15,12 +15,14 @@ import numpy as np
 from envs.html import Element
 from policies.vocabulary import Word, split_words
 
-STATES = ("checked", "selected", "disabled", "readonly", "focused", "scrollable", "contenteditable")
+STATES = ("checked", "selected", "disabled", "readonly", "focused", "multiple", "scrollable", "contenteditable")
 """Flags that are shown where they are set; ``offscreen`` too, on the outermost element that has it."""
 
 # jQuery UI's classes are styling, but for these, which tell a state or what a part is for.
-_MEANT = re.compile(r"ui-(state-(?:active|disabled|highlight)|(?:resizable|icon)-(?!handle)[a-z0-9-]+|"
-                    r"datepicker-(?:prev|next|today)|slider-handle|spinner-(?:up|down)|selected|selecting)$")  # fmt: skip
+_MEANT = re.compile(
+    r"ui-(state-(active|disabled|highlight)|(resizable|icon)-(?!handle)[a-z0-9-]+|datepicker-(prev|next|today)|"
+    r"slider-handle|spinner-(up|down)|selected|selecting)$"
+)
 _GROUPS = frozenset("ul ol table tr td th select p h1 h2 h3 svg g form fieldset nav".split())
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _SHAPES = frozenset("circle ellipse rect polygon text line".split())
@@ -87,7 +89,9 @@ def prune(units: list[Unit], lengths: list[int], budget: int) -> list[Unit]:
     return [unit for index, unit in enumerate(units) if index not in dropped]
 
 
-def _node(node: Element | str, parent: Element, refs: bool, boxes: np.ndarray | None, offscreen: bool) -> Iterator[Unit]:
+def _node(
+    node: Element | str, parent: Element, refs: bool, boxes: np.ndarray | None, offscreen: bool
+) -> Iterator[Unit]:
     away = int(offscreen)
     if isinstance(node, str):
         words = split_words(" ".join(node.split()))
@@ -109,9 +113,11 @@ def _node(node: Element | str, parent: Element, refs: bool, boxes: np.ndarray | 
     yield Unit(f"<{node.tag}", "markup", element=node, opens=True, rank=rank)
     details = list(_details(node, refs, boxes, below and not offscreen))
     for text, part in details:
-        for word in split_words(text) if part else [None]:
-            yield (Unit(text, "markup", element=node, part="name", rank=rank) if word is None else
-                   Unit(word.text, "word", word.space, node, part=part, rank=(max(rank[0], int(part != "value")), away)))  # fmt: skip
+        if not part:
+            yield Unit(text, "markup", element=node, part="name", rank=rank)
+            continue
+        for word in split_words(text):
+            yield Unit(word.text, "word", word.space, node, part=part, rank=(max(rank[0], int(part != "value")), away))
     if inside:
         if details and inside[0].kind == "word":
             yield Unit(">", "markup", element=node, rank=(1, away))
@@ -184,7 +190,7 @@ def _geometry(node: Element, boxes: np.ndarray | None) -> Iterator[tuple[str, st
     if points:
         left, right, top, bottom = min(points[::2]), max(points[::2]), min(points[1::2]), max(points[1::2])
         x, y, size = (left + right) / 2, (top + bottom) / 2, right - left
-    elif "r" in read or "rx" in read and "cx" in read:
+    elif "r" in read or ("rx" in read and "cx" in read):
         x, y, size = read.get("cx", 0), read.get("cy", 0), 2 * read.get("r", read.get("rx", 0))
     elif "x1" in read:
         yield " ".join(f"{read.get(name, 0):.0f}" for name in ("x1", "y1", "x2", "y2")), "number"

@@ -9,28 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from envs.action import DIRECTIONS, PAGE, SIGNATURES, Action
+from envs.action import DIRECTIONS, PAGE, Action
 from envs.html import parse_html
 from policies.config import ProcessorConfig
-from policies.matching import FEATURES, element_name, match_features
+from policies.matching import element_name, match_features
 from policies.page import Unit, page_units, prune
-from policies.steps import FREE_VERBS, VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
-from policies.vocabulary import DOCUMENT, END, ERROR, HISTORY, KEYS, NEXT, PAD, Vocabulary, Word, split_words
+from policies.steps import FREE_VERBS, VERBS, Kind, verb_bits
+from policies.targets import ALTERNATIVES, Source, Step, TargetError, action_steps
+from policies.vocabulary import DOCUMENT, END, ERROR, HISTORY, KEYS, NEXT, PAD, Vocabulary, split_words
+
+__all__ = ["Example", "HistoryItem", "Processor", "TargetError", "history_item"]
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "processor_config.json"
-_ALTERNATIVES = 4
 _DESCRIBED = 6
-
-
-class TargetError(ValueError):
-    """An action that cannot be learnt from this observation: its element is not there, or its string is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class Example:
         frames: the last screenshots, oldest first, uint8 H x W x 3, or None.
         kinds: int8 [T], ``Kind`` of each decoder step.
         tokens: int32 [T], the token that is right, or -1.
-        positions: int16 [T, 4], the places that are right, -1 beyond them; the first is what the next step sees.
+        positions: int16 [T, ALTERNATIVES], the places that are right, -1 beyond; the next step sees the first.
         allowed: int32 [T], at VERB the verbs that the element takes, at START and REF those it must have one of.
     """
 
@@ -190,11 +187,14 @@ class Processor:
                     following[place] = places[number + 1]
             elif unit.opens and unit.element is not None:
                 verbs[place] = verb_bits(unit.element.verbs)
-        steps = self._steps(action, units, places, len(instruction), len(past)) if action is not None else []
-        kinds, tokens, positions, allowed = (list(column) for column in zip(*steps, strict=True)) if steps else ([],) * 4
-        targets = np.full((len(steps), _ALTERNATIVES), -1, np.int16)
-        for row, where in zip(targets, positions, strict=True):
-            row[: len(where)] = where
+        steps: list[Step] = []
+        if action is not None:
+            parts = np.repeat([0, 2, 1], [len(instruction), len(past), len(page)]).tolist()
+            source = Source(units, places.tolist(), parts)
+            steps = action_steps(action, source, self.vocabulary, self.config.copy, self.config.max_steps)
+        targets = np.full((len(steps), ALTERNATIVES), -1, np.int16)
+        for row, step in zip(targets, steps, strict=True):
+            row[: len(step.places)] = step.places
         return Example(
             input_ids=np.concatenate([np.array(i, np.int32) for i in ids]),
             features=np.repeat(features, lengths, axis=0),
@@ -204,10 +204,10 @@ class Processor:
             units=tuple(units) if action is None else None,
             places=places if action is None else None,
             frames=list(frames),
-            kinds=np.array(kinds, np.int8),
-            tokens=np.array(tokens, np.int32),
+            kinds=np.array([step.kind for step in steps], np.int8),
+            tokens=np.array([step.token for step in steps], np.int32),
             positions=targets,
-            allowed=np.array(allowed, np.int32),
+            allowed=np.array([step.allowed for step in steps], np.int32),
         )
 
     def collate(self, examples: Sequence[Example], rng: np.random.Generator | None = None,
@@ -271,7 +271,9 @@ class Processor:
     def _ids(self, unit: Unit) -> tuple[int, ...]:
         if unit.kind == "word":
             # A vocabulary trained here has the same tokens with and without a space before; a feature tells.
-            return self.vocabulary.encode_word(unit.text, unit.space and not (self.vocabulary.own and self.config.match))
+            return self.vocabulary.encode_word(
+                unit.text, unit.space and not (self.vocabulary.own and self.config.match)
+            )
         if unit.kind == "symbol":
             return (self.vocabulary.symbols[unit.text],)
         return self.vocabulary.encode_markup(unit.text)
@@ -289,93 +291,9 @@ class Processor:
             units += [Unit(ERROR, "symbol"), *_text_units(error)[:16]]
         return units
 
-    # One decoder step: kind, token or -1, places, allowed verbs.
-    def _steps(self, action: Action, units: list[Unit], places: np.ndarray, instruction: int,
-               history: int) -> list[tuple[int, int, list[int], int]]:  # fmt: skip
-        symbols, copy = self.vocabulary.symbols, self.config.copy
-        every = verb_bits(VERBS)
-        found = {u.element.ref: (int(places[i]), u.element) for i, u in enumerate(units) if u.opens and u.element}
-        for ref in action.refs:
-            if ref not in found or action.verb not in found[ref][1].verbs:
-                raise TargetError(f"{str(action)!r}: element {ref} is not on the page, or does not take {action.verb}")
-        args = list(zip(islice(argument_kinds(action.verb), len(action.args)), action.args, strict=True))
-        if copy and starts_with_element(action):
-            place, element = found[action.refs[0]]
-            steps = [(Kind.START, -1, [place], every), (Kind.VERB, symbols[action.verb], [], verb_bits(element.verbs))]
-            args = args[1:]
-        elif copy:
-            steps = [(Kind.START, symbols[PAGE if action.verb == "scroll" else action.verb], [], every)]
-            args = args[1:] if action.verb == "scroll" else args
-        else:
-            steps = [(Kind.VERB, symbols[action.verb], [], every)]
-        several = any(kind.endswith("*") for kind in SIGNATURES[action.verb])
-        for kind, argument in args:
-            if kind.startswith("ref") and copy:
-                steps.append((Kind.REF, -1, [found[int(argument)][0]], verb_bit(action.verb)))
-            elif kind == "direction":
-                steps.append((Kind.DIRECTION, symbols[argument], [], every))
-            elif kind == "keys":
-                if argument not in symbols:
-                    raise TargetError(f"{str(action)!r}: the policy knows these keys only: {', '.join(KEYS)}")
-                steps.append((Kind.KEYS, symbols[argument], [], every))
-            elif kind.startswith("string"):
-                inner, first = (Kind.LABEL, Kind.LABELS) if several else (Kind.TEXT, Kind.TEXT)
-                written = [*self._string(str(argument), units, places, instruction, history),
-                           (symbols[NEXT if several else END], [])]  # fmt: skip
-                steps += [(inner if n else first, token, where, every) for n, (token, where) in enumerate(written)]
-            elif argument == PAGE:
-                steps += [(Kind.NUMBER, symbols[PAGE], [], every), (Kind.NUMBER, symbols[END], [], every)]
-            else:
-                written = (*self.vocabulary.encode_word(str(argument), False), symbols[END])
-                steps += [(Kind.NUMBER, token, [], every) for token in written]
-        if several:
-            steps.append((Kind.LABELS, symbols[END], [], every))
-        if len(steps) > self.config.max_steps:
-            raise TargetError(f"{str(action)[:80]!r}: {len(steps)} decoder steps; at most {self.config.max_steps}")
-        return [(int(kind), token, where, bits) for kind, token, where, bits in steps]
-
-    def _string(self, text: str, units: list[Unit], places: np.ndarray, instruction: int,
-                history: int) -> list[tuple[int, list[int]]]:  # fmt: skip
-        """Writes a string with as few and as long copies as can be; generated where nothing has the word."""
-        words, written = split_words(text), []
-        where: dict[str, list[int]] = {}
-        if self.config.copy:
-            for index, unit in enumerate(units):
-                if unit.kind == "word":
-                    where.setdefault(unit.text, []).append(index)
-        number = 0
-        while number < len(words):
-            word = words[number]
-            runs = []
-            for start in where.get(word.text, []):
-                # At a string's start a copied word loses its space; a space that the source lacks is generated first.
-                if units[start].space and (not word.space if number else word.space):
-                    continue
-                end = 1
-                while number + end < len(words) and start + end < len(units) and _equal(units[start + end], words[number + end]):
-                    end += 1
-                part = 0 if start < instruction else 2 if start < instruction + history else 1
-                runs.append((-end, part, units[start].space != word.space and number > 0, start))
-            if not runs:
-                written += [(token, []) for token in self.vocabulary.encode_word(*word)]
-                number += 1
-                continue
-            best = min(runs)
-            if word.space and not units[best[3]].space:
-                written.append((self.vocabulary.space_id, []))
-            starts = [run[3] for run in sorted(runs) if run[:3] == best[:3]][:_ALTERNATIVES]
-            for offset in range(-best[0]):
-                written.append((-1, [int(places[start + offset]) for start in starts]))
-            number -= best[0]
-        return written
-
 
 def _text_units(text: str) -> list[Unit]:
     return [Unit(word.text, space=word.space) for word in split_words(text)]
-
-
-def _equal(unit: Unit, word: Word) -> bool:
-    return unit.kind == "word" and unit.text == word.text and unit.space == word.space
 
 
 def _pad(arrays: Sequence[np.ndarray], length: int, value: int, dtype: Any) -> torch.Tensor:

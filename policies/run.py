@@ -55,7 +55,9 @@ class Run:
             TrainError: if it holds a run and none is to be resumed, or the other way round, or another run.
         """
         self.config, self.table = config, table
-        self.step, self.leg, self.sampler, self.seconds, self.held_out = 0, 0, None, 0.0, {}
+        self.step, self.leg, self.seconds = 0, 0, 0.0
+        self.sampler: dict[str, Any] | None = None
+        self.held_out: dict[str, dict[str, float]] = {}
         if config.resume and not self.folder:
             raise TrainError(f"no run to resume in {config.out}: leave out --resume to begin one there")
         if not config.resume and config.out.exists():

@@ -14,6 +14,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -162,12 +163,13 @@ def train(config: TrainConfig) -> Path:
                 optimizer.zero_grad(set_to_none=True)
                 with torch.no_grad():  # the average follows quickly at first, when the weights are far from good
                     decay = min(config.ema, (1 + step) / (10 + step))
-                    torch._foreach_lerp_([*average.parameters()], [*model.parameters()], 1 - decay)
+                    for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
+                        mean.lerp_(weight, 1 - decay)
 
                 run.step = step + 1
                 samples, tokens = samples + len(rows), tokens + int(data.lengths[rows].sum())
                 if run.step % LOG_EVERY == 0 or run.step == end:
-                    loss_mean, accuracy = (accelerator.reduce(sums) / samples).tolist()
+                    loss_mean, accuracy = (cast(torch.Tensor, accelerator.reduce(sums)) / samples).tolist()
                     if not math.isfinite(loss_mean):
                         raise TrainError(f"the loss is {loss_mean} at step {run.step}: try a lower --lr or --no-bf16")
                     seconds = time.monotonic() - ticked

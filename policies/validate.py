@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import gymnasium
 import numpy as np
 import torch
@@ -62,7 +64,7 @@ def held_out_accuracy(
         batch = {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16):
             right[[place[row] for row in group.tolist()]] = model(batch).correct.float()
-    correct = accelerator.reduce(right).cpu().numpy() > 0.5
+    correct = cast(torch.Tensor, accelerator.reduce(right)).cpu().numpy() > 0.5
     results = {}
     for task in np.unique(data.tasks[rows]):
         mine = data.tasks[rows] == task

@@ -34,8 +34,8 @@ NEXT, HISTORY, ERROR, DOCUMENT = "next", "history", "error", "document"
 SYMBOLS = (*SIGNATURES, PAGE, *DIRECTIONS, *KEYS, NEXT, HISTORY, ERROR, DOCUMENT)
 """What is one token each whatever the vocabulary: verbs and their fixed arguments, and the parts of the input."""
 
-MARKUP = ("</>", "<div", "<span", "<button", "<input", "<label", "<a", "<li", "<ul", "<select", "<option", "<p", "<text",
-          "<rect", "<circle", "<polygon", "<svg", "<td", "<tr", "<table", "<textarea", "<h2", "<h3")  # fmt: skip
+_TAGS = "div span button input label a li ul select option p text rect circle polygon svg td tr table textarea h2 h3"
+MARKUP = ("</>", *(f"<{tag}" for tag in _TAGS.split()))
 """Pieces of markup that are one token of a vocabulary trained here."""
 
 _WORD = re.compile(r"( ?)([^\W_]{1,32}|[\W_])", re.DOTALL)
@@ -90,8 +90,10 @@ class Vocabulary:
             sentinels = [ids[f"<extra_id_{n}>"] for n in range(100) if f"<extra_id_{n}>" in ids]
             needed = len(SYMBOLS) + len(_ESCAPED) + 16
             if len(sentinels) < needed or SPACE not in ids:
-                raise ValueError(f"not a T5 vocabulary: it has {len(sentinels)} sentinel tokens of the {needed} needed, "
-                                 f"and {'a' if SPACE in ids else 'no'} token for the space")
+                raise ValueError(
+                    f"not a T5 vocabulary: it has {len(sentinels)} sentinel tokens of the {needed} needed, "
+                    f"and {'a' if SPACE in ids else 'no'} token for the space"
+                )
             self.symbols = dict(zip(SYMBOLS, sentinels, strict=False))
             self._escapes = {c: [i] for c, i in zip(_ESCAPED, sentinels[len(SYMBOLS) :], strict=False)}
             halves = sentinels[len(SYMBOLS) + len(_ESCAPED) : needed]
@@ -111,11 +113,24 @@ class Vocabulary:
     def train(cls, corpus: Iterable[str], size: int) -> Vocabulary:
         """Byte-pair encoding inside words (Sennrich et al. 2016). Equal corpora give equal vocabularies."""
         alphabet = [SPACE, *map(chr, range(33, 127))]
-        special = [PAD, END, UNKNOWN, *(f"[{name}]" for name in SYMBOLS), *MARKUP, *(f"<0x{b:02X}>" for b in range(256))]
+        special = [
+            PAD,
+            END,
+            UNKNOWN,
+            *(f"[{name}]" for name in SYMBOLS),
+            *MARKUP,
+            *(f"<0x{b:02X}>" for b in range(256)),
+        ]
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        trainer = trainers.BpeTrainer(vocab_size=size, min_frequency=3, special_tokens=special, show_progress=False,
-                                      initial_alphabet=alphabet, limit_alphabet=len(alphabet))
+        trainer = trainers.BpeTrainer(
+            vocab_size=size,
+            min_frequency=3,
+            special_tokens=special,
+            show_progress=False,
+            initial_alphabet=alphabet,
+            limit_alphabet=len(alphabet),
+        )
         lines = (" ".join(w.text for w in split_words(text) if SPACE not in w.text) for text in corpus)
         tokenizer.train_from_iterator(lines, trainer)
         return cls(tokenizer)
@@ -170,7 +185,9 @@ class Vocabulary:
             elif i in self._escape_of:
                 text += self._escape_of[i]
             elif i in self._half_of:
-                half, text = (self._half_of[i], text) if half is None else (None, text + bytes([half << 4 | self._half_of[i]]))
+                half, text = (
+                    (self._half_of[i], text) if half is None else (None, text + bytes([half << 4 | self._half_of[i]]))
+                )
         return text.decode(errors="replace")
 
     @cached_property

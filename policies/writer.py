@@ -120,7 +120,9 @@ class Writer:
             self._args.append(element.ref if element is not None and element.ref is not None else -1)
             if self.kind == Kind.START:
                 self.kind = Kind.VERB
-                self.allowed = verb_bits([v for v in self.view.takes(element) if v in self.view.verbs] if element else ())
+                self.allowed = verb_bits(
+                    [v for v in self.view.takes(element) if v in self.view.verbs] if element else ()
+                )
             else:
                 self._next()
         elif self.kind in (Kind.START, Kind.VERB, Kind.DIRECTION, Kind.KEYS):

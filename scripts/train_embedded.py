@@ -17,7 +17,8 @@ from data_gen.collect import CollectConfig, collect
 from policies import checkpoint
 from policies.card import with_results
 from policies.train import TrainConfig, train
-from webagent.benchmark import BenchConfig, bench
+from webagent.agents import EMBEDDED, Image
+from webagent.benchmark import EVALUATION_SEED, BenchConfig, bench
 from webagent.results import BenchResult
 
 
@@ -39,8 +40,10 @@ class Recipe:
     """Processes that collect and measure."""
     eval_episodes: int = 100
     """Evaluation episodes per task, with the image and with the image off."""
-    training: tyro.conf.OmitArgPrefixes[TrainConfig] = field(
-        default_factory=lambda: TrainConfig(data=(), out=Path(), steps=12_000, batch_size=32, jobs=2)
+    first_seed: int = EVALUATION_SEED
+    """First page seed that is measured on; take 4000000, a validation seed, to try the recipe out."""
+    training: TrainConfig = field(
+        default_factory=lambda: TrainConfig(data=(), out=Path(), steps=12_000, image_dropout=0.5, jobs=2)
     )
     """How to train; data and out follow from `work`."""
 
@@ -55,10 +58,21 @@ def main(recipe: Recipe) -> None:
     model, processor, card = checkpoint.load(train(training))
     # bfloat16 halves the file; what is measured below is what is shipped.
     checkpoint.save(recipe.out, model, processor, card, dtype=torch.bfloat16)
+    policy = EMBEDDED if recipe.out == checkpoint.EMBEDDED else str(recipe.out)
     sections = []
-    for image, title in (("real", "With the image"), ("none", "With the image off")):
-        results = bench(BenchConfig(policy=str(recipe.out), suite=recipe.suite, image=image, workers=recipe.workers,
-                                    episodes=recipe.eval_episodes, json=recipe.work / f"{image}.json"))  # fmt: skip
+    images: dict[Image, str] = {"real": "With the image", "none": "With the image off"}
+    for image, title in images.items():
+        results = bench(
+            BenchConfig(
+                policy=policy,
+                suite=recipe.suite,
+                image=image,
+                workers=recipe.workers,
+                episodes=recipe.eval_episodes,
+                first_seed=recipe.first_seed,
+                json=recipe.work / f"{image}.json",
+            )
+        )
         sections.append(f"### {title}\n\n{_table(results)}")
     checkpoint.write_card(recipe.out, with_results(card, "\n\n".join(sections)))
 

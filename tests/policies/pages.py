@@ -1,5 +1,7 @@
 """Pages of the form that ``envs/page.js`` writes, with an action that is right on each."""
 
+# ruff: noqa: E501
+
 from envs.action import Action
 
 LOGIN = {

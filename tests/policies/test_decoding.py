@@ -14,7 +14,15 @@ from policies.vocabulary import Vocabulary
 from tests.policies.pages import CORPUS, DATE, LOGIN, PAGES, TABS, actions
 
 OWN = Vocabulary.train(CORPUS, 700)
-TINY = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_heads": 4, "num_layers": 2, "num_decoder_layers": 2, "dropout_rate": 0.0}
+TINY = {
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 64,
+    "num_heads": 4,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "dropout_rate": 0.0,
+}
 
 
 def parts(seed: int, **switches) -> tuple[WebAgentModel, Processor]:
@@ -51,10 +59,16 @@ def test_every_decoded_action_is_one_that_the_page_takes(copy, verb):
         for parameter in model.parameters():
             parameter.data += 0.3 * torch.randn_like(parameter)
         examples = [processor.encode(page) for page in PAGES]
-        for page, decision in zip(PAGES, decode(model, processor, examples, verbs=(verb,), beams=1 + seed), strict=True):
+        for page, decision in zip(
+            PAGES, decode(model, processor, examples, verbs=(verb,), beams=1 + seed), strict=True
+        ):
             check(decision.action, page)
             # Where no element takes the verb, or no date was written, waiting is what is left.
-            taken = any(verb in e.verbs for e in parse_html(page["html"]).walk()) or verb in ("press", "click_xy", "drag_xy")
+            taken = any(verb in e.verbs for e in parse_html(page["html"]).walk()) or verb in (
+                "press",
+                "click_xy",
+                "drag_xy",
+            )
             if taken and page is not DATE:
                 assert decision.action.verb == verb or (verb == "scroll" and decision.action.args[0] == PAGE)
 

@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.policies.pages import CORPUS, DATE, LIST, LOGIN, SHAPES, TABS, actions
-from tests.policies.t5_folder import write_t5_tokenizer
 
 from envs.action import Action
 from envs.html import parse_html
@@ -16,6 +14,8 @@ from policies.page import page_units
 from policies.processor import Processor, TargetError, history_item
 from policies.vocabulary import SPACE, Vocabulary, join_words, split_words
 from policies.writer import View, Writer
+from tests.policies.pages import CORPUS, DATE, LIST, LOGIN, SHAPES, TABS, actions
+from tests.policies.t5_folder import write_t5_tokenizer
 
 OWN = Vocabulary.train(CORPUS, 700)
 
@@ -65,7 +65,9 @@ def test_own_vocabulary_loses_nothing(text):
     assert OWN.text_ids[ids].all()
 
 
-@pytest.mark.parametrize("text", ["a<b>\\^`{}~\n", "½ é 漢字 😀", f"double  space, {SPACE} and \t tab ", ' "quoted" ', "x\r\ny"])
+@pytest.mark.parametrize(
+    "text", ["a<b>\\^`{}~\n", "½ é 漢字 😀", f"double  space, {SPACE} and \t tab ", ' "quoted" ', "x\r\ny"]
+)
 def test_t5_vocabulary_loses_nothing(t5_vocabulary, text):
     ids = [i for word in split_words(text) for i in t5_vocabulary.encode_word(*word)]
     assert t5_vocabulary.decode(ids) == text
@@ -105,7 +107,7 @@ def test_equal_corpora_give_equal_processors(tmp_path):
 def test_broken_files_are_refused(tmp_path, file, text):
     Processor(ProcessorConfig(), OWN).save(tmp_path)
     (tmp_path / file).write_text(text)
-    with pytest.raises(ValueError, match="(?i)processor_?config|tokenizer"):
+    with pytest.raises(ValueError, match=r"(?i)processor_?config|tokenizer"):
         Processor.load(tmp_path)
 
 
@@ -148,7 +150,7 @@ def test_match_features_find_what_the_instruction_names():
     found = [features(processor, auto, ref) & {starts, ends} for ref in range(3)]
     assert found == [{starts, ends}, {starts}, {ends}]
     rows = {"instruction": "Delete the mail from Kara.", "last_error": "",
-            "html": "<div class=m><b>Ann</b><i ref=0></i></div><div class=m><b>Kara</b><i ref=1></i></div>"}  # fmt: skip
+            "html": "<p class=m>Ann<i ref=0></i></p><p class=m>Kara<i ref=1></i></p>"}  # fmt: skip
     assert ["row apart" in features(processor, rows, ref) for ref in (0, 1)] == [False, True]
 
 

@@ -1,0 +1,131 @@
+"""What the decoder is to write for an action: its steps (``policies.steps``), and where words are copied from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from envs.action import PAGE, SIGNATURES, Action
+from policies.page import Unit
+from policies.steps import VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
+from policies.vocabulary import END, KEYS, NEXT, Vocabulary, Word, split_words
+
+ALTERNATIVES = 4
+"""Places that may be right for one step; more are left out."""
+
+
+class TargetError(ValueError):
+    """An action that cannot be learnt from this observation: its element is not there, or its string is too long."""
+
+
+class Step(NamedTuple):
+    """One decoder step of a target."""
+
+    kind: Kind
+    token: int = -1
+    """The token that is right; -1 where a place is."""
+    places: Sequence[int] = ()
+    """The places that are right, at most ``ALTERNATIVES``."""
+    allowed: int = verb_bits(VERBS)
+    """At VERB the verbs that the element takes, at REF those it must have one of."""
+
+
+class Source(NamedTuple):
+    """The encoder's input, as far as targets need it."""
+
+    units: Sequence[Unit]
+    """Words and markup of the instruction, the history and the page, in this order."""
+    places: Sequence[int]
+    """The first token of each."""
+    parts: Sequence[int]
+    """0, 1 or 2 for each unit: of the instruction, the page, the history; copies come rather from the lower."""
+
+
+def action_steps(action: Action, source: Source, vocabulary: Vocabulary, copy: bool, max_steps: int) -> list[Step]:
+    """The steps of an action.
+
+    Raises:
+        TargetError: if the observation has not what the action needs, or more than ``max_steps`` are needed.
+    """
+    symbols, verb = vocabulary.symbols, action.verb
+    shown = zip(source.units, source.places, strict=True)
+    found = {unit.element.ref: (place, unit.element) for unit, place in shown if unit.opens and unit.element}
+    for ref in action.refs:
+        if ref not in found or verb not in found[ref][1].verbs:
+            raise TargetError(f"{str(action)[:80]!r}: element {ref} is not on the page, or does not take {verb}")
+    arguments = list(zip(islice(argument_kinds(verb), len(action.args)), action.args, strict=True))
+    if copy and starts_with_element(action):
+        place, element = found[action.refs[0]]
+        steps = [Step(Kind.START, places=[place]), Step(Kind.VERB, symbols[verb], allowed=verb_bits(element.verbs))]
+        arguments = arguments[1:]
+    elif copy:
+        steps = [Step(Kind.START, symbols[PAGE if verb == "scroll" else verb])]
+        arguments = arguments[1:] if verb == "scroll" else arguments
+    else:
+        steps = [Step(Kind.VERB, symbols[verb])]
+    several = any(kind.endswith("*") for kind in SIGNATURES[verb])
+    for kind, argument in arguments:
+        if kind.startswith("string"):
+            first, inner, last = (Kind.LABELS, Kind.LABEL, NEXT) if several else (Kind.TEXT, Kind.TEXT, END)
+            written = [*_string_steps(str(argument), source, vocabulary, copy), (symbols[last], ())]
+            steps += [Step(inner if n else first, token, places) for n, (token, places) in enumerate(written)]
+        elif kind.startswith("ref") and copy:
+            steps.append(Step(Kind.REF, places=[found[int(argument)][0]], allowed=verb_bit(verb)))
+        elif kind == "direction":
+            steps.append(Step(Kind.DIRECTION, symbols[str(argument)]))
+        elif kind == "keys":
+            if argument not in KEYS:
+                raise TargetError(f"{str(action)!r}: the policy knows these keys only: {', '.join(KEYS)}")
+            steps.append(Step(Kind.KEYS, symbols[argument]))
+        else:
+            written = (symbols[PAGE],) if argument == PAGE else vocabulary.encode_word(str(argument), False)
+            steps += [Step(Kind.NUMBER, token) for token in (*written, symbols[END])]
+    if several:
+        steps.append(Step(Kind.LABELS, symbols[END]))
+    if len(steps) > max_steps:
+        raise TargetError(f"{str(action)[:80]!r}: {len(steps)} decoder steps; at most {max_steps}")
+    return steps
+
+
+def _string_steps(text: str, source: Source, vocabulary: Vocabulary, copy: bool) -> list[tuple[int, Sequence[int]]]:
+    """Writes a string in as few and long copies as can be, rather from the instruction; generates what nothing has."""
+    words, steps = split_words(text), []
+    where: dict[str, list[int]] = {}
+    if copy:
+        for index, unit in enumerate(source.units):
+            if unit.kind == "word":
+                where.setdefault(unit.text, []).append(index)
+    number = 0
+    while number < len(words):
+        word = words[number]
+        runs = []
+        for start in where.get(word.text, []):
+            spaced = source.units[start].space
+            # At a string's start a copied word loses its space; a space that the source lacks is generated before it.
+            if spaced and (not word.space if number else word.space):
+                continue
+            runs.append(
+                (-_run(source.units, start, words, number), source.parts[start], word.space and not spaced, start)
+            )
+        if not runs:
+            steps += [(token, ()) for token in vocabulary.encode_word(*word)]
+            number += 1
+            continue
+        best = min(runs)
+        if best[2]:
+            steps.append((vocabulary.space_id, ()))
+        starts = [run[3] for run in sorted(runs) if run[:3] == best[:3]][:ALTERNATIVES]
+        steps += [(-1, [source.places[start + offset] for start in starts]) for offset in range(-best[0])]
+        number -= best[0]
+    return steps
+
+
+def _run(units: Sequence[Unit], start: int, words: Sequence[Word], number: int) -> int:
+    """How many words from ``number`` on stand at ``start`` as they are, the first one's space aside."""
+    length = 1
+    for unit, word in zip(units[start + 1 :], words[number + 1 :], strict=False):
+        if unit.kind != "word" or unit.text != word.text or unit.space != word.space:
+            break
+        length += 1
+    return length
