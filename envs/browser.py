@@ -67,6 +67,10 @@ def find_chromium() -> str | None:
         return shutil.which(named)
     if _playwright_has_its_own():
         return None
+    return _chromium_on_path()
+
+
+def _chromium_on_path() -> str:
     for name in CANDIDATES:
         if path := shutil.which(name):
             return path
@@ -78,12 +82,13 @@ def find_chromium() -> str | None:
 
 def _playwright_has_its_own() -> bool:
     folder = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright"
-    return any(Path(folder).glob("chromium_headless_shell-*")) if os.path.isdir(folder) else False
+    return any(Path(folder).glob("chromium_headless_shell-*/*/*headless*shell"))
 
 
-def sandbox_possible() -> bool:
-    """Chromium's sandbox cannot be used by root; everybody else gets it."""
-    return not (hasattr(os, "geteuid") and os.geteuid() == 0)
+def sandbox_wanted() -> bool:
+    """Everybody gets Chromium's sandbox but root, who cannot use it, and those who set ``WEBAGENT_SANDBOX=0``."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return not root and os.environ.get("WEBAGENT_SANDBOX") != "0"
 
 
 class _Watchdog:
@@ -123,7 +128,7 @@ class Browser:
     def __init__(self, config: BrowserConfig):
         self.config = config
         self.executable = find_chromium()
-        self.sandbox = sandbox_possible()
+        self.sandbox = sandbox_wanted()
         self._watchdog = _Watchdog()
         self._playwright = sync_playwright().start()
         self._browser: PlaywrightBrowser | None = None
@@ -151,9 +156,17 @@ class Browser:
             processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
             self._pid = next(p["id"] for p in processes if p["type"] == "browser")
         except Error as error:
-            raise BrowserError(
-                f"Chromium {self.executable or 'of Playwright'} did not start: {error.message}"
-            ) from error
+            if self.executable is None and "Executable doesn't exist" in error.message:
+                self.executable = _chromium_on_path()  # what was downloaded belongs to another version of Playwright
+                return self.restart()
+            hint = ""
+            if self.sandbox and "sandbox" in error.message:
+                hint = (
+                    "its sandbox cannot be used here: install chromium-sandbox, or allow user namespaces, or, for "
+                    "pages you trust only, set WEBAGENT_SANDBOX=0. "
+                )
+            name = self.executable or "of Playwright"
+            raise BrowserError(f"Chromium {name} did not start: {hint}{error.message}") from error
 
     @property
     def version(self) -> str:

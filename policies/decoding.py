@@ -58,7 +58,7 @@ def decode(model: WebAgentModel, processor: Processor, examples: Sequence[Exampl
     for step in range(processor.config.max_steps):
         rows = torch.tensor([h.example for h in live], device=device)
         if step:
-            cache.reorder_cache(torch.tensor([h.row for h in live], device=device))
+            cache.reorder_cache(torch.tensor([h.row for h in live], device=device))  # type: ignore[arg-type]
         seen = Encoded(encoded.hidden[rows], encoded.mask[rows], encoded.text[rows])
         part = {name: batch[name][rows] for name in ("words", "following", "verbs")}
         part |= {name: batch[name] for name in ("vocabulary_masks", "verb_ids")}
@@ -72,6 +72,8 @@ def decode(model: WebAgentModel, processor: Processor, examples: Sequence[Exampl
         kinds = torch.tensor([[int(h.writer.kind)] for h in live], device=device)
         allowed = torch.tensor([[h.writer.allowed] for h in live], device=device)
         scores = model.scores(hidden, seen, part, kinds, allowed, last[:, 1:])[:, 0]
+        if not model.config.copy:
+            scores = scores[:, :vocabulary]
         open_ = torch.ones_like(scores, dtype=torch.bool)
         for row, hypothesis in enumerate(live):
             tokens, places = hypothesis.writer.choices()

@@ -11,6 +11,8 @@ from transformers.models.t5.modeling_t5 import T5Attention
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
 
+BIAS = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+
 
 @torch.no_grad()
 def initialise(model: WebAgentModel) -> None:
@@ -40,7 +42,7 @@ def _mimetic(model: WebAgentModel) -> None:
     for name, attention in model.t5.named_modules():
         if isinstance(attention, T5Attention) and not (name.startswith("decoder") and name.endswith("SelfAttention")):
             attention.q.weight[: half * size] = attention.k.weight[: half * size] * size**-0.5
-    bias = model.t5.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight  # [buckets, heads]
+    bias = model.t5.get_parameter(BIAS)  # [buckets, heads]
     bias[0, :half] = -10.0
     after = config.relative_attention_num_buckets // 2
     distance = torch.arange(1, 9)

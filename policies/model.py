@@ -58,6 +58,10 @@ class WebAgentModel(nn.Module):
         config: what it is made of. The weights are fresh; ``from_pretrained_parts`` loads some.
     """
 
+    vit: Any  # timm types its models as Module, without what a ViT has
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
@@ -89,7 +93,7 @@ class WebAgentModel(nn.Module):
 
         Args:
             t5: name or folder of a T5, such as ``google/flan-t5-base``; empty: one of ``size``, from scratch.
-            vit: timm's name or a folder of a vision transformer, such as ``vit_base_patch16_224``; empty: as in ``size``.
+            vit: timm's name or a folder of a ViT, such as ``vit_base_patch16_224``; empty: as in ``size``.
             size: of the table ``SIZES``.
             vocab_size: the processor's; needed where ``t5`` is empty.
             **changes: fields of ``ModelConfig``.
@@ -102,10 +106,9 @@ class WebAgentModel(nn.Module):
         patches = None
         if vit:
             name, arguments = _vit_source(vit)
-            shape = ModelConfig.size(size, vocab_size=1, **changes)
-            patch = timm.create_model(name, pretrained=False, num_classes=0, **arguments).patch_embed.patch_size[0]
-            patches = timm.create_model(name, pretrained=True, num_classes=0, img_size=_fit(shape, patch))
-            cfg = patches.pretrained_cfg
+            grid = vit_size(ModelConfig.size(size, vocab_size=1, **(changes | {"vit": name, "vit_args": arguments})))
+            patches = timm.create_model(name, pretrained=True, num_classes=0, img_size=grid)
+            cfg: Any = patches.pretrained_cfg
             values |= {"vit": cfg["architecture"], "vit_args": arguments,
                        "pixel_mean": tuple(cfg["mean"]), "pixel_std": tuple(cfg["std"])}  # fmt: skip
         model = cls(ModelConfig.size(size, vocab_size=vocab_size, **(values | changes)))
@@ -127,7 +130,7 @@ class WebAgentModel(nn.Module):
         scores = self.scores(hidden, encoded, batch, kinds, batch["allowed"], before)
         # All places that hold the right word count: which of them is pointed at makes no difference.
         logp = scores.log_softmax(-1)
-        vocabulary = self.t5.config.vocab_size
+        vocabulary = batch["vocabulary_masks"].shape[1]
         right = torch.cat([tokens[..., None], torch.where(positions >= 0, positions + vocabulary, -1)], -1)
         picked = logp.gather(-1, right.clamp(min=0)).masked_fill(right < 0, float("-inf"))
         real = kinds >= 0
@@ -188,12 +191,13 @@ class WebAgentModel(nn.Module):
             before: int64 [B, T], the place that the step before points at, or -1.
 
         Returns:
-            float32 [B, T, vocabulary (+ L with copying)].
+            float32 [B, T, vocabulary of the processor + L] with copying, else [B, T, vocabulary of the T5].
         """
         logits = self.logits(hidden).float()
         if not self.config.copy:
             return logits
         may = batch["vocabulary_masks"][kinds.clamp(min=0)]
+        logits = logits[..., : may.shape[-1]]  # a T5 has more rows than its tokenizer has tokens
         bits = (allowed[..., None] >> torch.arange(len(batch["verb_ids"]), device=allowed.device)) & 1
         fits = torch.ones_like(may).index_copy(-1, batch["verb_ids"], bits.bool())
         logits = logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
@@ -258,9 +262,11 @@ def build_t5(arguments: dict[str, Any]) -> T5ForConditionalGeneration:
     """A T5 with fresh weights.
 
     transformers 5 ties the output head to the embeddings whatever ``tie_word_embeddings`` says, and only leaves the
-    scaling out where it is False; a Flan-T5's head is a matrix of its own, so it is untied here.
+    scaling out where it is False; a Flan-T5's head is a matrix of its own, so it is untied here. Attention is computed
+    step by step: torch's fused one has no path for a bias that learns, and its fallback takes a quarter longer on CPU.
     """
     t5 = T5ForConditionalGeneration(T5Config(**arguments))
+    t5.set_attn_implementation("eager")
     if arguments.get("tie_word_embeddings") is False:
         t5.config.tie_word_embeddings = False
         t5.lm_head.weight = nn.Parameter(torch.empty_like(t5.lm_head.weight))
@@ -294,13 +300,8 @@ def vit_size(config: ModelConfig) -> tuple[int, int]:
     """Height and width of what the ViT sees: the screenshot, filled up to whole patches below and to the right."""
     patch = config.vit_args.get("patch_size")
     if patch is None:
-        patch = timm.create_model(
-            config.vit, pretrained=False, num_classes=0, **config.vit_args
-        ).patch_embed.patch_size[0]
-    return _fit(config, patch)
-
-
-def _fit(config: ModelConfig, patch: int) -> tuple[int, int]:
+        vit: Any = timm.create_model(config.vit, pretrained=False, num_classes=0, **config.vit_args)
+        patch = vit.patch_embed.patch_size[0]
     return -(-config.height // patch) * patch, -(-config.width // patch) * patch
 
 

@@ -85,7 +85,7 @@ class Vocabulary:
             self._bytes = [[ids[f"<0x{byte:02X}>"]] for byte in range(256)]
             self._escapes: dict[str, list[int]] = {}
             markers = [f"<0x{byte:02X}>" for byte in range(256)]
-            self._markup = {markup: (ids[markup],) for markup in MARKUP}
+            self._markup: dict[str, tuple[int, ...]] = {markup: (ids[markup],) for markup in MARKUP}
         else:
             sentinels = [ids[f"<extra_id_{n}>"] for n in range(100) if f"<extra_id_{n}>" in ids]
             needed = len(SYMBOLS) + len(_ESCAPED) + 16

@@ -7,7 +7,7 @@ Every stage goes on where it stopped, so the command can be given again after an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -32,9 +32,16 @@ class Recipe:
     """Folder of the finished checkpoint."""
     suite: str = "thin16"
     """Tasks that are learnt and measured."""
-    episodes: int = 2_500
+    episodes: int = 600
     """Episodes collected per task."""
-    recovery: float = 0.2
+    hard: tuple[str, ...] = (
+        "social-media", "use-autocomplete", "email-inbox-forward-nl", "navigate-tree", "click-tab-2", "click-shape",
+        "click-checkboxes", "click-dialog-2",
+    )  # fmt: skip
+    """Tasks of which more is collected."""
+    hard_episodes: int = 800
+    """Episodes more of each of those."""
+    recovery: float = 0.25
     """Share of episodes with one random action, from which the expert recovers."""
     workers: int = 2
     """Processes that collect and measure."""
@@ -43,17 +50,21 @@ class Recipe:
     first_seed: int = EVALUATION_SEED
     """First page seed that is measured on; take 4000000, a validation seed, to try the recipe out."""
     training: TrainConfig = field(
-        default_factory=lambda: TrainConfig(data=(), out=Path(), steps=12_000, image_dropout=0.5, jobs=2)
+        default_factory=lambda: TrainConfig(
+            data=(), out=Path(), steps=1_600, image_dropout=0.75, eval_every=800, eval_episodes=15, threads=1, jobs=2
+        )
     )
     """How to train; data and out follow from `work`."""
 
 
 def main(recipe: Recipe) -> None:
     """Runs the stages one after another."""
-    data = collect(CollectConfig(out=recipe.work / "data", suite=recipe.suite, episodes=recipe.episodes,
-                                 recovery=recipe.recovery, workers=recipe.workers))  # fmt: skip
+    common = CollectConfig(out=recipe.work / "all", suite=recipe.suite, episodes=recipe.episodes,
+                           recovery=recipe.recovery, workers=recipe.workers)  # fmt: skip
+    more = replace(common, out=recipe.work / "hard", tasks=recipe.hard, episodes=recipe.hard_episodes,
+                   first_seed=common.first_seed + 1_000_000)  # fmt: skip
     training = recipe.training
-    training.data, training.out = (data,), recipe.work / "run"
+    training.data, training.out = (collect(common), collect(more)), recipe.work / "run"
     training.resume = checkpoint.latest(training.out) is not None
     model, processor, card = checkpoint.load(train(training))
     # bfloat16 halves the file; what is measured below is what is shipped.

@@ -108,7 +108,7 @@ def _browser() -> Iterator[Finding]:
     except browser.BrowserError as error:
         yield Finding("browser", "none that starts", str(error))
         return
-    sandbox = "sandbox on" if launched.sandbox else "sandbox off, because root cannot use it"
+    sandbox = "sandbox on" if launched.sandbox else "sandbox off (root cannot use it, or WEBAGENT_SANDBOX=0)"
     yield Finding("browser", f"{launched.version}, {launched.executable or 'downloaded by Playwright'}, {sandbox}")
     page = launched.new_page(width=160, height=210, scripts=(), offline=True)
     try:

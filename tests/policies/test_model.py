@@ -8,10 +8,12 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from envs.action import Action
 from policies.config import SIZES, ModelConfig, ProcessorConfig
+from policies.decoding import decode
 from policies.model import WebAgentModel, build_t5
 from policies.processor import Processor, history_item
 from policies.vocabulary import Vocabulary
 from tests.policies.pages import CORPUS, TABS, actions
+from tests.policies.t5_folder import write_t5_tokenizer
 
 OWN = Vocabulary.train(CORPUS, 700)
 TINY = {
@@ -49,6 +51,7 @@ def test_with_everything_off_it_is_transformers_t5(untied):
     arguments = ModelConfig.size("mini", vocab_size=OWN.size).t5 | TINY | {"tie_word_embeddings": not untied}
     model = tiny(t5=arguments, copy=False, match=False, mimetic=False).eval()
     reference = T5ForConditionalGeneration(T5Config(**arguments)).eval()
+    reference.set_attn_implementation("eager")
     for name, parameter in reference.named_parameters():
         parameter.data.copy_(model.t5.get_parameter(name))
     inputs = batch(processor, frames=False)
@@ -172,6 +175,19 @@ def test_config_survives_json_and_sizes_are_flan_t5s():
         count = {name: sum(p.numel() for p in build_t5(ModelConfig.size(name, vocab_size=32128).t5).parameters())
                  for name in ("small", "base")}  # fmt: skip
     assert count == {"small": 76_961_152, "base": 247_577_856}  # as published
+
+
+@pytest.mark.parametrize("additions", [True, False])
+def test_a_t5_with_more_rows_than_its_tokenizer_has_tokens(tmp_path, additions):
+    """The published ones have 32128 rows for 32100 tokens."""
+    processor = Processor(
+        ProcessorConfig(copy=additions, match=additions), Vocabulary.from_pretrained(str(write_t5_tokenizer(tmp_path)))
+    )
+    arguments = ModelConfig.size("mini", vocab_size=processor.vocab_size + 28).t5 | TINY
+    model = tiny(t5=arguments, copy=additions, match=additions)
+    assert model(batch(processor)).loss.isfinite()
+    decided = decode(model.eval(), processor, [processor.encode(page) for page, _ in actions()], beams=2)
+    assert len(decided) == len(actions())
 
 
 def test_pretrained_parts_load_by_folder_and_rebuild_from_the_config(tmp_path):
