@@ -13,8 +13,11 @@ from itertools import pairwise
 import numpy as np
 
 from envs.html import Element
-from policies.page import Unit
+from policies.page import Unit, like_children
 from policies.vocabulary import Word, split_words
+
+SHARED = 8
+"""Shared words that are told apart; the ninth has the number of the first again."""
 
 FEATURES = (
     "space before",
@@ -24,7 +27,9 @@ FEATURES = (
     "starts with quoted", "ends with quoted",
     # of elements, at their opening tag
     "name is quoted", "name in instruction", "name shares a word", "name starts with quoted", "name ends with quoted",
-    "value in instruction", "has a value", "acted on", "acted on last", "row apart", "actable",
+    "value in instruction", "has a value", "acted on", "acted on last", "row apart", "actable", "text",
+    # which word it is, of those that both the instruction and the page hold: the same number on both sides
+    *(f"shared word {number}" for number in range(SHARED)),
 )  # fmt: skip
 """In order. The reverse of a word's feature has the same number: the part tells them apart."""
 
@@ -73,8 +78,23 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     for row, unit in zip(here, page, strict=True):
         if unit.key and unit.part == "text":
             row[_F["starts with quoted"]], row[_F["ends with quoted"]] = _affixes(unit.key, spans)
-    _elements(here, page, _keys(instruction), spans, acted)
+    for row, unit in zip(here, page, strict=True):
+        row[_F["text"]] = unit.part == "text" and unit.kind == "word"
+    numbers = _numbers(instruction, texts)
+    for rows, units in ((task, instruction), (past, history), (here, page)):
+        for row, unit in zip(rows, units, strict=True):
+            if unit.key in numbers:
+                row[numbers[unit.key]] = 1
+    _elements(here, page, _keys(instruction), spans, acted, numbers)
     return features
+
+
+def _numbers(instruction: Sequence[Unit], texts: Sequence[Unit]) -> dict[str, int]:
+    """For each word that stands in both, the feature of its number; words that the page has often come last."""
+    counts = Counter(unit.key for unit in texts)
+    shared = [key for key in dict.fromkeys(_keys(instruction)) if counts[key]]
+    ranked = sorted(shared, key=lambda key: counts[key] > 2)
+    return {key: _F["shared word 0"] + number % SHARED for number, key in enumerate(ranked)}
 
 
 def _same(rows: np.ndarray, units: Sequence[Unit], others: Iterable[Unit], quoted: set[str], values: set[str],
@@ -129,12 +149,12 @@ def element_name(element: Element) -> str:
             return element.value
         return element.attributes.get("placeholder", "") or element.attributes.get("aria-label", "")
     attributes = element.attributes
-    colour = (attributes.get("style", "") or attributes.get("fill", "")).rpartition(":")[2]
-    return element.text or attributes.get("title", "") or attributes.get("aria-label", "") or colour
+    colour = (attributes.get("style", "") or attributes.get("fill", "")).rpartition(":")[2].strip()
+    return f"{colour} {element.text or attributes.get('title', '') or attributes.get('aria-label', '')}".strip()
 
 
 def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ...], spans: list[tuple[str, ...]],
-              acted: Sequence[int]) -> None:  # fmt: skip
+              acted: Sequence[int], numbers: dict[str, int]) -> None:  # fmt: skip
     apart = _rows_apart([unit.element for unit in page if unit.opens and unit.element], set(instruction))
     for row, unit in zip(rows, page, strict=True):
         element = unit.element
@@ -151,7 +171,9 @@ def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ..
         row[_F["has a value"]] = bool(element.value)
         row[_F["acted on"]] = element.ref in acted
         row[_F["acted on last"]] = element.ref is not None and element.ref in acted[-1:]
-        row[_F["row apart"]] = any(id(holder) in apart for holder in _chain(element))
+        held = [key for holder in _chain(element) for key in apart.get(id(holder), ())]
+        row[_F["row apart"]] = bool(held)
+        row[[numbers[key] for key in (*held, *name[:_LONGEST_NAME]) if key in numbers]] = 1
         row[_F["actable"]] = bool(element.verbs)
 
 
@@ -161,20 +183,18 @@ def _chain(element: Element | None) -> Iterable[Element]:
         element = element.parent
 
 
-def _rows_apart(shown: Sequence[Element], instruction: set[str]) -> set[int]:
-    """The ids of those of several like siblings that hold a word of the instruction which few of the others hold."""
+def _rows_apart(shown: Sequence[Element], instruction: set[str]) -> dict[int, set[str]]:
+    """Those of several like siblings that hold a word of the instruction which few of the others hold.
+
+    Returns:
+        id of the element -> such words.
+    """
     parents = {id(e.parent): e.parent for holder in shown for e in _chain(holder) if e.parent is not None}
-    found: set[int] = set()
+    found: dict[int, set[str]] = {}
     for parent in parents.values():
-        groups: dict[tuple[str, str], list[Element]] = {}
-        for child in parent.children:
-            if not isinstance(child, str) and child.tag != "option":
-                groups.setdefault((child.tag, " ".join(child.classes[:1])), []).append(child)
-        for group in groups.values():
-            if len(group) < 2:
-                continue
+        for group in like_children(parent):
             holds = [{*_keys(split_words(child.text))} & instruction for child in group]
             counts = Counter(key for keys in holds for key in keys)
             rare = {key for key, count in counts.items() if count <= max(1, len(group) // 3)}
-            found |= {id(child) for child, keys in zip(group, holds, strict=True) if keys & rare}
+            found |= {id(child): keys & rare for child, keys in zip(group, holds, strict=True) if keys & rare}
     return found

@@ -101,12 +101,14 @@ def _node(
         return
     below = offscreen or node.has("offscreen")
     inside = [unit for child in _children(node) for unit in _node(child, node, refs, boxes, below)]
-    named = bool(_names(node))
+    named = bool(_names(node)) or "style" in node.attributes
     elements = sum(not isinstance(child, str) for child in node.children)
     if node.ref is None and node.tag not in ("option", "input", *_SHAPES):
-        if not inside and not (named and node.tag not in _GROUPS and _names(node) != ["spacer"]):
+        if not inside and (node.tag in _GROUPS or not named):
             return
-        if (elements <= 1 and not named) or (elements == 1 and not _own_text(node)) or node.id in ("wrap", "area"):
+        # What holds others says something only where it is one of several, such as a row.
+        alone = node.tag not in _GROUPS and not _repeated(node)
+        if (elements <= 1 and not named) or (elements == 1 and not _own_text(node)) or (elements > 1 and alone):
             yield from inside
             return
     rank = (0 if node.ref is not None else 1, away)
@@ -119,7 +121,7 @@ def _node(
         for word in split_words(text):
             yield Unit(word.text, "word", word.space, node, part=part, rank=(max(rank[0], int(part != "value")), away))
     if inside:
-        if details and inside[0].kind == "word":
+        if refs and details and inside[0].kind == "word":
             yield Unit(">", "markup", element=node, rank=(1, away))
         yield from inside
     if elements or (inside and _followed_by_text(node, parent)):
@@ -138,6 +140,19 @@ def _followed_by_text(node: Element, parent: Element) -> bool:
     siblings = parent.children
     place = next(i for i, sibling in enumerate(siblings) if sibling is node)
     return any(isinstance(s, str) and s.strip() for s in siblings[place + 1 : place + 2])
+
+
+def like_children(parent: Element) -> list[list[Element]]:
+    """Groups of at least two children with the same tag and first class, such as the rows of a list."""
+    groups: dict[tuple[str, str], list[Element]] = {}
+    for child in parent.children:
+        if not isinstance(child, str) and child.tag != "option":
+            groups.setdefault((child.tag, " ".join(child.classes[:1])), []).append(child)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _repeated(node: Element) -> bool:
+    return node.parent is not None and any(node in group for group in like_children(node.parent))
 
 
 def _names(node: Element) -> list[str]:
