@@ -2,7 +2,7 @@
 
 PYTHON_IN_VENV := .venv/bin/python
 EPISODES ?= 5
-ROUNDS ?= 10
+ROUNDS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench-env train-embedded clean

@@ -7,7 +7,7 @@ in, each does what it does by default: ours runs the virtual clock 500 ms on, Br
 input by 100 ms, Farama does not wait. The first episode of each, with the start of its process, is not counted.
 
 Each library has a virtual environment of its own under ``.bench/`` and a process of its own; all get the same browser
-binary, the same page seeds, and take turns, one episode each, so that noise of the machine hits all alike. What a
+binary, the same page seeds, and take turns of some episodes, so that noise of the machine hits all alike. What a
 reset costs BrowserGym depends on the build of Chromium, because it starts two browsers: therefore every build that is
 found is measured, the full browser and the headless shell.
 
@@ -55,8 +55,10 @@ class BenchmarkError(RuntimeError):
 class Config:
     """Measures reset and step of this repository's environments beside those of two other libraries."""
 
-    rounds: int = 10
-    """Episodes of each library, on each browser."""
+    rounds: int = 4
+    """Turns of each library, on each browser."""
+    episodes: int = 5
+    """Episodes a turn: alone, the first after the others' turn would be measured, on a browser gone to sleep."""
     steps: int = 5
     """Steps an episode."""
     chromium: tuple[str, ...] = ()
@@ -173,11 +175,12 @@ def measure(config: Config, pythons: dict[str, Path], chromium: str, pages: str)
             workers.append(Worker(name, python, chromium, pages, config.folder))
             stack.callback(workers[-1].close)
         figures = {w.name: {"versions": w.versions, "reset": [], "step": []} for w in workers}
-        for seed in range(config.rounds):
+        for first_seed in range(0, config.rounds * config.episodes, config.episodes):
             for worker in workers:
-                times = worker.episode(seed, config.steps)
-                figures[worker.name]["reset"].append(times["reset"])
-                figures[worker.name]["step"] += times["step"]
+                for seed in range(first_seed, first_seed + config.episodes):
+                    times = worker.episode(seed, config.steps)
+                    figures[worker.name]["reset"].append(times["reset"])
+                    figures[worker.name]["step"] += times["step"]
     return figures
 
 
@@ -210,10 +213,10 @@ def table(browser: str, summary: dict[str, Any]) -> Table:
 
 def main(config: Config) -> None:
     unknown = sorted(set(config.libraries) - {"webagent", *PEERS})
-    if unknown or config.rounds < 1 or config.steps < 1:
+    if unknown or min(config.rounds, config.episodes, config.steps) < 1:
         raise BenchmarkError(
             f"expected libraries among webagent, {', '.join(PEERS)} (unknown: {unknown or 'none'}) and "
-            "at least one round and one step"
+            "at least one round, episode and step"
         )
     config.folder.mkdir(parents=True, exist_ok=True)
     pythons = {n: make_environment(n, config.folder) if n in PEERS else Path(sys.executable) for n in config.libraries}
@@ -228,7 +231,7 @@ def main(config: Config) -> None:
     pages = (Path(spec.origin).parent / "html" / "miniwob").as_uri() + "/"
 
     rich.print(
-        f"click-button, {config.rounds} episodes of {config.steps} steps each, in turns, "
+        f"click-button, {config.rounds} turns of {config.episodes} episodes of {config.steps} steps each, "
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
     results = []
