@@ -3,6 +3,7 @@
 # ruff: noqa: E501
 
 from envs.action import Action
+from policies.vocabulary import Vocabulary
 
 LOGIN = {
     "instruction": 'Enter the username "nathalie" and the password "nWu2" into the text fields and press login.',
@@ -73,3 +74,16 @@ CORPUS = [text for page in PAGES for text in (page["instruction"], page["html"])
 
 def actions() -> list[tuple[dict, Action]]:
     return [(page, Action.parse(text)) for page, text in EXAMPLES]
+
+
+OWN = Vocabulary.train(CORPUS, 700)
+# Arguments of a T5 that trains in seconds.
+TINY = {
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 64,
+    "num_heads": 4,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "dropout_rate": 0.0,
+}

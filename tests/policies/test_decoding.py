@@ -10,19 +10,7 @@ from policies.decoding import decode
 from policies.model import WebAgentModel
 from policies.policy import LearntPolicy
 from policies.processor import Processor
-from policies.vocabulary import Vocabulary
-from tests.policies.pages import CORPUS, DATE, LOGIN, PAGES, TABS, actions
-
-OWN = Vocabulary.train(CORPUS, 700)
-TINY = {
-    "d_model": 32,
-    "d_kv": 8,
-    "d_ff": 64,
-    "num_heads": 4,
-    "num_layers": 2,
-    "num_decoder_layers": 2,
-    "dropout_rate": 0.0,
-}
+from tests.policies.pages import DATE, LOGIN, OWN, PAGES, TABS, TINY, actions
 
 
 def parts(seed: int, **switches) -> tuple[WebAgentModel, Processor]:

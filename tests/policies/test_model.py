@@ -12,19 +12,9 @@ from policies.decoding import decode
 from policies.model import WebAgentModel, build_t5
 from policies.processor import Processor, history_item
 from policies.vocabulary import Vocabulary
-from tests.policies.pages import CORPUS, TABS, actions
+from tests.policies.pages import OWN, TABS, TINY, actions
 from tests.policies.t5_folder import write_t5_tokenizer
 
-OWN = Vocabulary.train(CORPUS, 700)
-TINY = {
-    "d_model": 32,
-    "d_kv": 8,
-    "d_ff": 64,
-    "num_heads": 4,
-    "num_layers": 2,
-    "num_decoder_layers": 2,
-    "dropout_rate": 0.0,
-}
 VIT = {"patch_size": 32, "embed_dim": 24, "depth": 1, "num_heads": 2}
 
 
