@@ -5,7 +5,7 @@ nothing outside the standard library is imported at the top. A line of JSON ``{"
 for one episode; the answer is a line ``{"reset": seconds, "step": [seconds, ...]}`` on stdout.
 
 The step is the same everywhere: a click on the yellow instruction line, which no listener answers, so that the
-episode goes on and every library has the same work to do. Each library is used as its documentation says, with its
+episode goes on and every library has the same work to do. It goes to two places in turn, so that the pointer moves. Each library is used as its documentation says, with its
 defaults, by its ordinary click at coordinates.
 """
 
@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-X, Y = 80, 20
-"""A point of the instruction line, in CSS pixels of the page."""
+POINTS = ((20, 20), (120, 30))
+"""Two points of the instruction line, in CSS pixels of the page."""
 
 
 class Webagent:
@@ -36,7 +36,7 @@ class Webagent:
         import envs  # noqa: F401  (registers the ids)
 
         self.env = gymnasium.make("webagent/click-button-v1", screenshot=True, max_steps=1000)
-        self.action: Any = f"click_xy {X} {Y}"
+        self.actions: Any = [f"click_xy {x} {y}" for x, y in POINTS]
 
     def check(self, observation: dict[str, Any]) -> None:
         _check(observation["html"], observation["screenshot"], observation["last_error"])
@@ -59,7 +59,7 @@ class BrowserGym:
         BrowserType.launch = lambda self, **options: launch(self, **{"executable_path": chromium, **options})
         actions = HighLevelActionSet(subsets=["miniwob_all"])
         self.env = gymnasium.make("browsergym/miniwob.click-button", action_mapping=actions.to_python_code)
-        self.action: Any = f"mouse_click({X}, {Y})"
+        self.actions: Any = [f"mouse_click({x}, {y})" for x, y in POINTS]
 
     def check(self, observation: dict[str, Any]) -> None:
         _check(observation["dom_object"], observation["screenshot"], observation["last_action_error"])
@@ -79,7 +79,9 @@ class Farama:
         gymnasium.register_envs(miniwob)
         self.env = gymnasium.make("miniwob/click-button-v1")
         environment: Any = self.env.unwrapped
-        self.action: Any = environment.create_action("CLICK_COORDS", coords=np.array([X, Y], dtype=np.float32))
+        self.actions: Any = [
+            environment.create_action("CLICK_COORDS", coords=np.array(point, dtype=np.float32)) for point in POINTS
+        ]
 
     def check(self, observation: dict[str, Any]) -> None:
         _check(observation["dom_elements"], observation["screenshot"], "")
@@ -99,9 +101,10 @@ def episode(library: Any, seed: int, steps: int) -> dict[str, Any]:
     observation, _ = library.env.reset(seed=seed)
     times: dict[str, Any] = {"reset": time.perf_counter() - start, "step": []}
     library.check(observation)
-    for _ in range(steps):
+    for step in range(steps):
+        action = library.actions[step % len(library.actions)]
         start = time.perf_counter()
-        observation, _, terminated, truncated, _ = library.env.step(library.action)
+        observation, _, terminated, truncated, _ = library.env.step(action)
         times["step"].append(time.perf_counter() - start)
         if terminated or truncated:
             raise RuntimeError("the episode ended on a click that should do nothing")

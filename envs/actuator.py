@@ -66,7 +66,8 @@ class Actuator:
 
     def park(self) -> None:
         """Takes the pointer off the page, so that nothing is hovered."""
-        self._press(_PARKED, _PARKED, clicks=1)
+        # By a release alone: it moves the pointer at once, as a press does (see ``_press``), and clicks nothing.
+        self._mouse("mouseReleased", _PARKED, _PARKED, clicks=0)
 
     def carry_out(self, action: Action, seen: Seen) -> None:
         """Does it. What was seen must be the latest.
@@ -112,9 +113,12 @@ class Actuator:
         # No move before it: the browser derives over, enter and leave from the press itself, whereas a move of its own
         # would be held back until the next 60 Hz frame, and the next screenshot with it.
         for kind in ("mousePressed", "mouseReleased"):
-            self._session.send(
-                "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": clicks}
-            )
+            self._mouse(kind, x, y, clicks)
+
+    def _mouse(self, kind: str, x: float, y: float, clicks: int) -> None:
+        self._session.send(
+            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": clicks}
+        )
 
     def _point(self, ref: int | str, seen: Seen) -> tuple[float, float]:
         point = seen.points.get(int(ref))

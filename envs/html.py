@@ -143,9 +143,11 @@ class Element:
 
     @property
     def verbs(self) -> tuple[str, ...]:
-        """The verbs that take this element's ref, by what it is; empty where it has none or is disabled."""
-        if self.ref is None or self.has("disabled"):
+        """The verbs that take this element's ref, by what it is; empty where it has none. One that is disabled scrolls."""
+        if self.ref is None:
             return ()
+        if self.has("disabled"):
+            return ("scroll",) if self.has("scrollable") else ()
         verbs = ["click", "dblclick", "hover", "drag"]
         if self.has("contenteditable") or (
             not self.has("readonly")

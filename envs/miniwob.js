@@ -6,7 +6,13 @@
 
   const sheet = new CSSStyleSheet();
   sheet.replaceSync("#reward-display,#click-canvas,#sync-task-cover{display:none!important}");
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  // The curtain, drawn when the pointer is parked and lifted by `start`. It hides what is being reset, but its use is the
+  // redrawing: input that changes nothing to be seen keeps the browser's frame open, and the next picture waiting, for up
+  // to 1/60 s.
+  const curtain = new CSSStyleSheet({ disabled: true });
+  curtain.replaceSync("html{opacity:0!important}");
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet, curtain];
+  window.addEventListener("mouseup", ({ clientX }) => { if (clientX < 0) curtain.disabled = false; }, true);
 
   function rest() {
     if (document.activeElement && document.activeElement !== document.body) document.activeElement.blur();
@@ -44,6 +50,7 @@
       core.clearTimer();
       if (!fresh && clock.pending()) return null;
       rest();
+      curtain.disabled = true;
       clock.rewind();
       agent.forget();
       core.EPISODE_MAX_TIME = NEVER;

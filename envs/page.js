@@ -62,7 +62,8 @@
       (flows(style.overflowX) && element.scrollWidth > element.clientWidth + 1);
   }
 
-  // A point of the element that a click hits: the middle of what is visible, moved into the shape where it is outside.
+  // A point of the element that a click hits: of the points of its visible box that lie inside its shape, and that nothing
+  // else covers, the one nearest to the middle.
   function pointOf(element, visible) {
     let area = visible;
     if (!(element instanceof SVGElement)) {
@@ -72,23 +73,29 @@
       }
     }
     const middle = [(area.left + area.right) / 2, (area.top + area.bottom) / 2];
-    if (!element.isPointInFill || !element.getScreenCTM) return middle;
-    const matrix = element.getScreenCTM();
-    if (!matrix) return middle;
-    const inverse = matrix.inverse();
+    const matrix = element.isPointInFill && element.getScreenCTM && element.getScreenCTM();
+    const inverse = matrix && matrix.inverse();
     const inside = (x, y) => {
+      if (!inverse) return true;
       const point = new DOMPoint(x, y).matrixTransform(inverse);
       return element.isPointInFill(point) || element.isPointInStroke(point);
     };
-    if (inside(...middle)) return middle;
-    let best = middle, nearest = Infinity;
-    const GRID = 24;
+    const onTop = (x, y) => {
+      const hit = document.elementFromPoint(x, y);
+      if (!hit || element.contains(hit)) return true;
+      const label = hit.closest("label");
+      return label !== null && label.control === element;
+    };
+    if (inside(...middle) && onTop(...middle)) return middle;
+    const GRID = inverse ? 24 : 8;
+    const candidates = [];
     for (let i = 1; i < GRID; i++) for (let j = 1; j < GRID; j++) {
       const x = area.left + (area.right - area.left) * i / GRID, y = area.top + (area.bottom - area.top) * j / GRID;
-      const distance = Math.hypot(x - middle[0], y - middle[1]);
-      if (distance < nearest && inside(x, y)) { best = [x, y]; nearest = distance; }
+      if (inside(x, y)) candidates.push([x, y]);
     }
-    return best;
+    const distance = ([x, y]) => Math.hypot(x - middle[0], y - middle[1]);
+    candidates.sort((a, b) => distance(a) - distance(b));
+    return candidates.find((point) => onTop(...point)) || candidates[0] || middle;
   }
 
   function attributesOf(element, tag, style) {
@@ -144,10 +151,11 @@
     }
 
     // What lies outside `hard` no scrolling brings into view, what lies outside `soft` scrolling does. `scrolled` is how far
-    // all around it has been scrolled: what lies further out to the left or top can never be reached.
-    function write(node, hard, soft, scrolled, coloursOnly) {
+    // all around it has been scrolled: what lies further out to the left or top can never be reached. `wordless`: of the
+    // instruction, which has its own place in the observation, only colours and icons are written.
+    function write(node, hard, soft, scrolled, wordless) {
       if (node.nodeType === Node.TEXT_NODE) {
-        if (coloursOnly) return "";
+        if (wordless) return "";
         const text = clean(node.data);
         if (/\S/.test(text)) return escapeText(text.replace(/\s+/g, " "));
         return text && inlineSibling(node.previousSibling) && inlineSibling(node.nextSibling) ? " " : "";
@@ -155,12 +163,12 @@
       if (node.nodeType !== Node.ELEMENT_NODE || refList.length >= maxElements) return "";
       const element = node, tag = element.localName.toLowerCase();
       if (SKIPPED_TAGS.has(tag) || !/^[a-z][a-z0-9-]*$/.test(tag) || hidden.has(element.id)) return "";
-      if (tag === "br") return coloursOnly ? "" : " ";
+      if (tag === "br") return wordless ? "" : " ";
       const isOption = tag === "option" || tag === "optgroup";
       if (!isOption && !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
         // visibility:hidden can be undone by a child, display:none and opacity cannot
         if (!element.firstElementChild || !element.checkVisibility({ opacityProperty: true })) return "";
-        return [...element.children].map((child) => write(child, hard, soft, scrolled, coloursOnly)).join("");
+        return [...element.children].map((child) => write(child, hard, soft, scrolled, wordless)).join("");
       }
       const style = getComputedStyle(element);
       const rect = element.getBoundingClientRect();
@@ -169,7 +177,7 @@
       const hasArea = rect.width >= 1 && rect.height >= 1 ||
         (element instanceof SVGElement && (rect.width >= 1 || rect.height >= 1));
       const clipped = !isOption && (isEmpty(intersect(hard, { ...pad(rect) })) || rect.right + scrolled.x <= 0 || rect.bottom + scrolled.y <= 0);
-      if (element === query) coloursOnly = true;
+      if (element === query) wordless = true;
 
       const shown = isOption || (hasArea && !clipped);
       const visible = intersect(pad(rect), soft);
@@ -177,7 +185,8 @@
       let own = "", ref = -1;
       if (shown) {
         own = attributesOf(element, tag, style);
-        if (coloursOnly) { if (!/ style=/.test(own)) own = null; }
+        const icon = !element.firstChild && / class=/.test(own);
+        if (wordless) { if (!icon && !/ style=/.test(own)) own = null; }
         else if (!isOption && tag !== "body" && (scrolls || isActive(element, tag))) ref = refOf(element);
       } else own = null;
 
@@ -195,7 +204,7 @@
       const inside = { x: scrolled.x + element.scrollLeft, y: scrolled.y + element.scrollTop };
       const textShown = shown || style.display === "contents";
       if (!VOID_TAGS.has(tag)) for (const child of element.childNodes) {
-        if (textShown || child.nodeType !== Node.TEXT_NODE) inner += write(child, innerHard, innerSoft, inside, coloursOnly);
+        if (textShown || child.nodeType !== Node.TEXT_NODE) inner += write(child, innerHard, innerSoft, inside, wordless);
       }
       if (own === null) return inner;
 

@@ -35,6 +35,7 @@ class Page:
         instruction: what the task asks for.
         root: the html; see ``envs.html``.
         boxes: float32, elements x 4: x, y, width, height in CSS pixels; row i is the html's i-th element.
+        screenshot: uint8 H x W x 3, RGB; black for rules that are not registered with ``pixels``.
         last_error: why the last action was refused, empty where it worked.
         past: the pages and actions of this episode so far, oldest first.
         random: for the choices that a page leaves open.
@@ -43,6 +44,7 @@ class Page:
     instruction: str
     root: Element
     boxes: np.ndarray
+    screenshot: np.ndarray
     last_error: str
     past: tuple[tuple[Page, Action], ...]
     random: np.random.Generator
@@ -138,26 +140,30 @@ class Entry:
         rule: what decides.
         privileged: whether the rule needs more than a policy sees.
         reason: what it needs and why, where it is privileged.
+        pixels: whether the rule reads the screenshot.
     """
 
     task: str
     rule: Rule
     privileged: bool = False
     reason: str = ""
+    pixels: bool = False
 
 
 REGISTRY: dict[str, Entry] = {}
 """By task name; filled by ``@oracle`` when the families are imported."""
 
 
-def oracle(*tasks: str, privileged: bool = False, reason: str = "") -> Callable[[Rule], Rule]:
+def oracle(
+    *tasks: str, privileged: bool = False, reason: str = "", pixels: bool = False
+) -> Callable[[Rule], Rule]:
     """Registers a rule as the oracle of one or more tasks."""
 
     def register(rule: Rule) -> Rule:
         for task in tasks:
             if task in REGISTRY:
                 raise ValueError(f"{task} has two oracles: {REGISTRY[task].rule.__name__} and {rule.__name__}")
-            REGISTRY[task] = Entry(task, rule, privileged, reason)
+            REGISTRY[task] = Entry(task, rule, privileged, reason, pixels)
         return rule
 
     return register
@@ -191,6 +197,7 @@ class Oracle:
             observation["instruction"],
             parse_html(observation["html"]),
             observation["boxes"],
+            observation["screenshot"],
             observation["last_error"],
             self._past,
             self._random,

@@ -50,7 +50,7 @@ class Measurement:
 def measure(task: str, seeds: range) -> Measurement:
     """Runs one episode for each seed."""
     result = Measurement(task)
-    env = gymnasium.make(f"envs:webagent/{task}-v1", screenshot=False)
+    env = gymnasium.make(f"envs:webagent/{task}-v1", screenshot=oracles.entry(task).pixels)
     policy = oracles.get(task)
     for seed in seeds:
         steps: list[Step] = []
