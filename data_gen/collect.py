@@ -1,4 +1,4 @@
-"""Collection: experts solve pages in a real browser, and what they did becomes a dataset.
+"""Collection: experts, or learnt policies, solve pages in a real browser, and what they did becomes a dataset.
 
 A unit of work is one shard: one task and a range of page seeds. What a shard holds follows from its seeds alone, so
 the dataset is the same for any number of workers, and a collection that was stopped goes on with the shards that are
@@ -7,15 +7,16 @@ missing.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
-from typing import Any, Literal, cast
+from typing import Any, cast
 from zlib import crc32
 
 import gymnasium
@@ -28,16 +29,18 @@ from data_gen import oracles
 from data_gen.dataset import TRAINING_SEEDS, DatasetWriter, Row, episode_rows
 from data_gen.progress import CollectionProgress
 from data_gen.shards import Shard, write_shard
+from data_gen.variety import Relabelled, Renumbered, Stray
 from envs import tasks
-from envs.action import Action
-from envs.html import parse_html
-from envs.loop import Episode, Observation, Policy, RandomPolicy, run_episode
+from envs.loop import Episode, Policy, RandomPolicy, run_episode
 
 ATTEMPTS = 3
 """How often an episode is started before a fault of the browser is taken for its result."""
 
-STRAY = 0.4
-"""Chance that the mistake of a recovery episode is its first step; else its second, with the same chance, ..."""
+SCRIPTED = ("oracle", "random")
+"""The policies that need no checkpoint."""
+
+WIDTHS, HEIGHTS = (160, 240), (150, 300)
+"""Between these, in CSS pixels, lie the viewports of resized episodes; the benchmark's is 160 x 210."""
 
 
 class CollectError(ValueError):
@@ -46,7 +49,17 @@ class CollectError(ValueError):
 
 @dataclass(frozen=True)
 class CollectConfig:
-    """What to collect, and where to."""
+    """Collect trajectories into a dataset.
+
+    A collection that was stopped goes on when the same command is given again. Its result depends on the settings and
+    the page seeds alone, not on the number of workers.
+
+    examples:
+      webagent collect --out data/clicks --tasks click-button click-link --episodes 200
+      webagent collect --out data/56 --suite webgum56 --episodes 1000 --recovery 0.25
+      webagent collect --out data/own --policy runs/mine --first-seed 20000000
+      webagent collect --out data/dagger --policy runs/mine --relabel --first-seed 30000000
+    """
 
     out: Path
     """Folder of the dataset. An unfinished one of the same settings goes on where it stopped."""
@@ -58,10 +71,16 @@ class CollectConfig:
     """Episodes tried per task; those that succeed are kept."""
     first_seed: int = TRAINING_SEEDS.start
     """Page seed of each task's first episode; the following episodes have the following seeds."""
-    policy: Literal["oracle", "random"] = "oracle"
-    """Who acts: the task's scripted expert, or chance."""
+    policy: str = "oracle"
+    """Who acts: oracle (the task's scripted expert), random, embedded, or the folder of a checkpoint."""
+    relabel: bool = False
+    """The policy acts; what the expert would have done on each page is learnt from, whatever comes of it (DAgger)."""
     recovery: float = 0.0
     """Share of episodes in which one mistake is tried, for the expert to recover from; its row's source is `noise`."""
+    renumber: float = 0.0
+    """Share of episodes whose refs have other numbers."""
+    resize: float = 0.0
+    """Share of episodes in a viewport of another size; each shard draws one between 160 x 150 and 240 x 300 pixels."""
     screenshot: bool = True
     """Store a screenshot with every step; without is faster and far smaller."""
     shard_episodes: int = 200
@@ -70,6 +89,23 @@ class CollectConfig:
     """Processes, each with a browser of its own. Does not change the result."""
     overwrite: bool = False
     """Delete the dataset that is in the folder, whatever its settings."""
+
+    @property
+    def scripted(self) -> bool:
+        return self.policy in SCRIPTED
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A learnt policy, for a collection of its rollouts. Sent to the workers, so what it holds is pickled.
+
+    Attributes:
+        policy: makes the policy of one episode, from its task and page seed.
+        identity: what names it in the dataset, wherever its checkpoint lies.
+    """
+
+    policy: Callable[[str, int], Policy]
+    identity: str
 
 
 @dataclass(frozen=True)
@@ -83,7 +119,7 @@ class _Collected:
     """The first failure in words, empty where there was none."""
 
 
-def collect(config: CollectConfig, console: Console | None = None) -> Path:
+def collect(config: CollectConfig, learner: Learner | None = None, console: Console | None = None) -> Path:
     """Collects a dataset, in parallel, from where an earlier call stopped.
 
     Each process of joblib's current backend writes its shards itself: on a cluster, ``config.out`` has to be on a
@@ -91,6 +127,7 @@ def collect(config: CollectConfig, console: Console | None = None) -> Path:
 
     Args:
         config: what and where to.
+        learner: who acts, where ``config.policy`` is no scripted one.
         console: where progress goes; standard error where None.
 
     Returns:
@@ -105,7 +142,9 @@ def collect(config: CollectConfig, console: Console | None = None) -> Path:
     console = console or Console(stderr=True)
     names = _task_names(config, console)
     sizes = _shard_sizes(config)
-    with DatasetWriter(config.out, _content(config, names), config.overwrite) as writer:
+    if config.scripted == (learner is not None):
+        raise CollectError(f"policy {config.policy!r} needs a checkpoint; scripted are: {', '.join(SCRIPTED)}")
+    with DatasetWriter(config.out, _content(config, names, learner), config.overwrite) as writer:
         units = [(name, number) for name in names for number in range(len(sizes))]
         missing = [unit for unit in units if writer.find(*unit) is None]
         program = provenance()
@@ -113,7 +152,7 @@ def collect(config: CollectConfig, console: Console | None = None) -> Path:
         try:
             with report.bar:
                 run = joblib.Parallel(n_jobs=config.workers, return_as="generator_unordered")
-                results = run(joblib.delayed(_collect_shard)(config, *unit) for unit in missing)
+                results = run(joblib.delayed(_collect_shard)(config, learner, *unit) for unit in missing)
                 for collected in cast(Iterable[_Collected], results):
                     writer.include(collected.shard)
                     writer.add_provenance(program | {"browser": collected.browser})
@@ -127,7 +166,7 @@ def collect(config: CollectConfig, console: Console | None = None) -> Path:
 
 def _task_names(config: CollectConfig, console: Console) -> list[str]:
     names = list(dict.fromkeys(task.name for task in tasks.select(config.suite, config.tasks)))
-    if config.policy != "oracle":
+    if config.policy != "oracle" and not config.relabel:
         return names
     if config.tasks:
         for name in names:
@@ -144,10 +183,13 @@ def _task_names(config: CollectConfig, console: Console) -> list[str]:
 def _shard_sizes(config: CollectConfig) -> list[int]:
     if min(config.episodes, config.shard_episodes, config.workers) < 1:
         raise CollectError("episodes, shard_episodes and workers must be at least 1")
-    if not 0.0 <= config.recovery <= 1.0:
-        raise CollectError(f"recovery is a share, from 0 to 1, not {config.recovery}")
+    for name in ("recovery", "renumber", "resize"):
+        if not 0.0 <= (share := getattr(config, name)) <= 1.0:
+            raise CollectError(f"{name} is a share, from 0 to 1, not {share}")
     if config.recovery and config.policy != "oracle":
         raise CollectError("recovery needs an expert that recovers: it goes with policy oracle only")
+    if config.relabel and config.policy == "oracle":
+        raise CollectError("relabel needs a policy that is not the oracle itself")
     last = config.first_seed + config.episodes - 1
     if config.first_seed not in TRAINING_SEEDS or last not in TRAINING_SEEDS:
         raise CollectError(
@@ -158,10 +200,11 @@ def _shard_sizes(config: CollectConfig) -> list[int]:
     return [config.shard_episodes] * full + [rest] * (rest > 0)
 
 
-def _content(config: CollectConfig, names: list[str]) -> dict[str, Any]:
+def _content(config: CollectConfig, names: list[str], learner: Learner | None) -> dict[str, Any]:
     """The settings that decide what the shards hold; a collection can be gone on with where these are the same."""
-    kept = ("episodes", "first_seed", "policy", "recovery", "screenshot", "shard_episodes")
-    return {"tasks": names} | {key: getattr(config, key) for key in kept}
+    kept = ("episodes", "first_seed", "relabel", "recovery", "renumber", "resize", "screenshot", "shard_episodes")
+    policy = learner.identity if learner else config.policy
+    return {"tasks": names, "policy": policy} | {key: getattr(config, key) for key in kept}
 
 
 def provenance() -> dict[str, Any]:
@@ -184,43 +227,87 @@ def provenance() -> dict[str, Any]:
     return {"commit": commit, "versions": versions}
 
 
-def _collect_shard(config: CollectConfig, task: str, number: int) -> _Collected:
-    """Runs in a worker. The browser is the process's and stays; the page is the shard's own."""
+def _collect_shard(config: CollectConfig, learner: Learner | None, task: str, number: int) -> _Collected:
+    """Runs in a worker. The browser is the process's and stays; the pages are the shard's own."""
     started = time.perf_counter()
     first = config.first_seed + number * config.shard_episodes
     seeds = range(first, first + _shard_sizes(config)[number])
     rows: list[Row] = []
     tally: Counter[str] = Counter(tried=len(seeds))
     complaint = ""
-    env = gymnasium.make(f"webagent/{task}-v1", screenshot=config.screenshot)
-    try:
+    with contextlib.ExitStack() as stack:
+        worlds = _Worlds(config, task, first, stack)
         for seed in seeds:
-            found, outcome, said = _collect_episode(config, env, task, seed)
+            found, outcome, said = _collect_episode(config, learner, worlds, task, seed)
             rows += found
-            tally[outcome] += 1
+            tally.update(outcome)
             if said and not complaint:
                 complaint = f"{task}, page seed {seed}: {said}"
-        browser = env.get_wrapper_attr("browser_version")
-    finally:
-        env.close()
+        browser = worlds.browser
     shard = write_shard(config.out, task, number, rows, tally)
     return _Collected(shard, time.perf_counter() - started, browser, complaint)
 
 
-def _collect_episode(config: CollectConfig, env: gymnasium.Env, task: str, seed: int) -> tuple[list[Row], str, str]:
-    """One page seed. Returns the rows to keep, the outcome (a key of the tally), and what went wrong in words."""
-    random = np.random.default_rng((seed, crc32(task.encode())))  # else all tasks would stray on the same seeds
-    if random.random() < config.recovery:
-        stray = _Stray(_make_policy(config, task, seed), random)
+class _Worlds:
+    """The pages of one shard: the ordinary one, and that of another size where one is asked for."""
+
+    def __init__(self, config: CollectConfig, task: str, first_seed: int, stack: contextlib.ExitStack):
+        self._config, self._task, self._stack = config, task, stack
+        self._random = _random(task, first_seed, "viewport")
+        self._made: dict[bool, gymnasium.Env] = {}
+
+    def env(self, resized: bool) -> gymnasium.Env:
+        if resized not in self._made:
+            size = {"viewport": tuple(int(self._random.integers(*b)) for b in (WIDTHS, HEIGHTS))} if resized else {}
+            env = gymnasium.make(f"webagent/{self._task}-v1", screenshot=self._config.screenshot, **size)
+            self._stack.callback(env.close)
+            self._made[resized] = env
+        return self._made[resized]
+
+    @property
+    def browser(self) -> str:
+        return next(iter(self._made.values())).get_wrapper_attr("browser_version")
+
+
+def _random(task: str, seed: int, what: str) -> np.random.Generator:
+    # Of the task too: else all tasks would stray on the same seeds.
+    return np.random.default_rng((seed, crc32(task.encode()), crc32(what.encode())))
+
+
+def _collect_episode(
+    config: CollectConfig, learner: Learner | None, worlds: _Worlds, task: str, seed: int
+) -> tuple[list[Row], list[str], str]:
+    """One page seed. Returns the rows to keep, the outcomes (keys of the tally), and what went wrong in words."""
+    varied = [n for n in ("recovery", "renumber", "resize") if _random(task, seed, n).random() < getattr(config, n)]
+    env = worlds.env("resize" in varied)
+    if "renumber" in varied:
+        env = Renumbered(env, _random(task, seed, "numbers"))
+
+    def rows(policy: Policy, **marks: Any) -> list[Row]:
+        source = "policy" if learner else config.policy
+        labels = getattr(policy, "labels", None)
+        return episode_rows(episode, source, screenshot=config.screenshot, labels=labels, **marks)
+
+    if "recovery" in varied:
+        stray = Stray(oracles.get(task, seed), _random(task, seed, "mistake"))
         episode, outcome, _ = _attempt(env, stray, seed)
         if outcome == "kept":
-            noise = [stray.at] if stray.at < len(episode.steps) else []
-            return episode_rows(episode, config.policy, screenshot=config.screenshot, noise=noise), outcome, ""
+            return rows(stray, noise=list(stray.labels)), [outcome, *varied], ""
         # Beyond recovery: the page is solved without, or the dataset would lack the pages where a wrong step is fatal.
-    episode, outcome, said = _attempt(env, _make_policy(config, task, seed), seed)
-    if outcome != "kept":
-        return [], outcome, said
-    return episode_rows(episode, config.policy, screenshot=config.screenshot), outcome, ""
+        varied.remove("recovery")
+    policy = _actor(config, learner, task, seed)
+    if config.relabel:
+        policy = Relabelled(policy, oracles.get(task, seed))
+    episode, outcome, said = _attempt(env, policy, seed)
+    if outcome == "kept" or (config.relabel and outcome == "unsolved"):
+        return rows(policy), [outcome, *varied], said
+    return [], [outcome], said
+
+
+def _actor(config: CollectConfig, learner: Learner | None, task: str, seed: int) -> Policy:
+    if learner is not None:
+        return learner.policy(task, seed)
+    return oracles.get(task, seed) if config.policy == "oracle" else RandomPolicy(seed)
 
 
 def _attempt(env: gymnasium.Env, policy: Policy, seed: int) -> tuple[Episode, str, str]:
@@ -240,45 +327,3 @@ def _attempt(env: gymnasium.Env, policy: Policy, seed: int) -> tuple[Episode, st
     if not episode.success:
         return episode, "unsolved", f"not solved in {len(episode.steps)} steps, raw reward {episode.raw_reward:g}"
     return episode, "kept", ""
-
-
-def _make_policy(config: CollectConfig, task: str, seed: int) -> Policy:
-    return oracles.get(task, seed) if config.policy == "oracle" else RandomPolicy(seed)
-
-
-class _Stray:
-    """An expert with one mistake put in, which it is not asked about and only sees the outcome of.
-
-    So the data holds what to do after a wrong step, which an expert alone never shows (as in DART, Laskey et al. 2017,
-    with noise once an episode). The mistake itself is not to be learnt.
-    """
-
-    def __init__(self, expert: Policy, random: np.random.Generator):
-        self.at = int(random.geometric(STRAY)) - 1
-        self._expert = expert
-        self._seed = int(random.integers(2**31))
-        self.reset()
-
-    def reset(self) -> None:
-        self._expert.reset()
-        self._random = np.random.default_rng(self._seed)  # the same mistake again where the browser broke
-        self._steps = 0
-
-    def act(self, observation: Observation) -> Action:
-        self._steps += 1
-        return self._mistake(observation) if self._steps - 1 == self.at else self._expert.act(observation)
-
-    def _mistake(self, observation: Observation) -> Action:
-        """What a policy gets wrong: the element, or the text. Whatever else is random mostly changes nothing."""
-        elements = [element for element in parse_html(observation["html"]).walk() if element.verbs]
-        if not elements:
-            return Action("wait")
-        element = self._choose(elements)
-        if "type" in element.verbs:
-            return Action("type", (element.ref, self._choose(observation["instruction"].split() or ["a"])))
-        if options := element.find_all("option"):
-            return Action("select", (element.ref, self._choose(options).text))
-        return Action("click", (element.ref,))
-
-    def _choose(self, items: list[Any]) -> Any:
-        return items[int(self._random.integers(len(items)))]

@@ -37,6 +37,7 @@ from data_gen.shards import (
     write_shard,
 )
 from envs import miniwob
+from envs.action import Action
 from envs.loop import Episode
 
 __all__ = [
@@ -71,6 +72,7 @@ def episode_rows(
     *,
     screenshot: bool = True,
     noise: Iterable[int] = (),
+    labels: Mapping[int, Action] | None = None,
     episode_id: str | None = None,
 ) -> list[Row]:
     """Turns an episode into the rows of the dataset.
@@ -80,9 +82,10 @@ def episode_rows(
         source: who chose the actions.
         screenshot: False stores none, for an environment that renders none.
         noise: numbers of the steps whose action was put in at random; their source becomes ``noise``.
+        labels: by step number, the action to learn there in place of the one that was done.
         episode_id: ``<task>/<seed>`` where None; must be given where the seed is None.
     """
-    noise = frozenset(noise)
+    noise, labels = frozenset(noise), labels or {}
     rows = []
     for number, step in enumerate(episode.steps):
         seen = step.observation
@@ -100,6 +103,7 @@ def episode_rows(
                 "screenshot": encode_screenshot(seen["screenshot"]) if screenshot else None,
                 "last_error": seen["last_error"],
                 "action": str(step.action),
+                "label": str(labels[number]) if number in labels else None,
                 "raw_reward": step.raw_reward,
                 "success": episode.success,
                 "source": "noise" if number in noise else source,

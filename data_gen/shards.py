@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = pa.schema(
     [
@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
         pa.field("screenshot", pa.binary()),  # PNG; null where none was taken
         pa.field("last_error", pa.string(), nullable=False),
         pa.field("action", pa.string(), nullable=False),  # in the grammar of envs.action
+        pa.field("label", pa.string()),  # the action to learn, where it is not the one that was done; else null
         pa.field("raw_reward", pa.float32(), nullable=False),  # of the page, after the action
         pa.field("success", pa.bool_(), nullable=False),  # of the whole episode, by the strict rule
         pa.field("source", pa.string(), nullable=False),  # who chose the action: "oracle", "noise", "human", ...
@@ -118,7 +119,7 @@ def write_shard(
         tally: counts to keep with it.
 
     Raises:
-        DatasetError: if rows are out of order or do not fit ``SCHEMA``.
+        DatasetError: if rows are out of order or do not fit ``SCHEMA``, or the file cannot be written.
     """
     _check_order(task, rows)
     try:
@@ -131,8 +132,14 @@ def write_shard(
         raise DatasetError(f"rows of {task} do not fit the dataset's schema: {error}") from error
     content = buffer.getvalue()
     path = Path(folder) / shard_name(task, number)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise DatasetError(
+            f"{path} could not be written ({error.strerror}): make room, or choose another folder, and start the same "
+            "command again; whole shards are kept"
+        ) from error
     return _describe(table, task, number, content)
 
 
@@ -196,8 +203,12 @@ def _check_order(task: str, rows: Sequence[Row]) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """So that the name never stands for half a file, also after a power failure."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

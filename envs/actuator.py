@@ -19,6 +19,12 @@ from envs.observation import Seen
 DRAG_STEPS = 8
 """Mouse moves between the two ends of a drag; libraries that start dragging after some distance need more than one."""
 
+DRAG_BEYOND = 3
+"""CSS pixels by which a drag to an element ends past its middle, in the direction it came."""
+
+DRAG_MILLISECONDS = 20
+"""Virtual time that each of them takes."""
+
 _PARKED = -5
 """Where the pointer rests between episodes: outside the page, so that nothing is hovered."""
 
@@ -99,7 +105,7 @@ class Actuator:
         elif verb == "drag":
             self._point(args[1], seen)  # both may have to be scrolled: the start last, so that it is in view
             start = self._point(args[0], seen)
-            self._drag(start, self.observe().points.get(int(args[1]), start))
+            self._drag(start, self._beyond(start, self.observe().points.get(int(args[1]), start)))
         elif verb == "click_xy":
             self._press(*self._inside(args[0], args[1]), clicks=1)
         elif verb == "drag_xy":
@@ -142,13 +148,29 @@ class Actuator:
             raise ActionError(f"{x} {y} lies outside the viewport of {width} x {height} pixels")
         return int(x), int(y)
 
+    def _beyond(self, start: tuple[float, float], end: tuple[float, float]) -> tuple[float, float]:
+        # A hand goes a bit past the middle. Sortable lists change places at the middle itself: there, a drag in one of
+        # the two directions would end one place short.
+        way = np.subtract(end, start)
+        size = self.page.viewport_size or {"width": 0, "height": 0}
+        limit = (size["width"] - 1, size["height"] - 1)
+        x, y = np.clip(end + DRAG_BEYOND * way / max(1.0, float(np.hypot(*way))), 0, limit).tolist()
+        return x, y
+
     def _drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         mouse = self.page.mouse
         mouse.move(*start)
+        self._pass_time()
         mouse.down()
-        mouse.move(*end, steps=DRAG_STEPS)
+        for part in np.linspace(start, end, DRAG_STEPS + 1)[1:]:
+            mouse.move(*part.tolist())
+            self._pass_time()
         mouse.up()
         self._frame()
+
+    def _pass_time(self) -> None:
+        # A hand takes its time: pages that look where the pointer is, by a timer, have to see it on its way.
+        self.evaluate(f"window.__webagentClock && __webagentClock.advance({DRAG_MILLISECONDS})")
 
     def _keys(self, keys: str) -> None:
         try:

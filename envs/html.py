@@ -143,11 +143,14 @@ class Element:
 
     @property
     def verbs(self) -> tuple[str, ...]:
-        """The verbs that take this element's ref, by what it is; empty where it has none. One that is disabled scrolls."""
+        """The verbs that take this element's ref, by what it is; empty where it has none.
+
+        A disabled one takes a click and scrolling where it can be scrolled.
+        """
         if self.ref is None:
             return ()
         if self.has("disabled"):
-            return ("scroll",) if self.has("scrollable") else ()
+            return ("click", "scroll") if self.has("scrollable") else ()
         verbs = ["click", "dblclick", "hover", "drag"]
         if self.has("contenteditable") or (
             not self.has("readonly")

@@ -62,6 +62,8 @@ class MiniWoBEnv(gymnasium.Env):
         screenshot: whether to take pictures; black ones where False, which is faster.
         viewport: width and height in CSS pixels.
         headless: False shows the browser's window.
+        frame_limit: keep to 60 frames a second: a step takes longer and a third less CPU, which pays where more
+            environments than cores are at work.
 
     Raises:
         envs.tasks.UnknownTask: if there is no such task.
@@ -81,6 +83,7 @@ class MiniWoBEnv(gymnasium.Env):
         screenshot: bool = True,
         viewport: tuple[int, int] = (WIDTH, HEIGHT),
         headless: bool = True,
+        frame_limit: bool = False,
         render_mode: str | None = None,
     ):
         self.task = tasks.get(task)
@@ -90,7 +93,7 @@ class MiniWoBEnv(gymnasium.Env):
         self.action_space = ActionSpace(width=viewport[0], height=viewport[1])
         self._viewport = viewport
         self._pictures = screenshot
-        self._config = BrowserConfig(headless=headless)
+        self._config = BrowserConfig(headless, frame_limit)
         self._actuator: Actuator | None = None
         self._observation: Observation | None = None
         self._seen = NOTHING

@@ -56,10 +56,16 @@
   const isEmpty = (rect) => rect.right - rect.left < 1 || rect.bottom - rect.top < 1;
   const EVERYWHERE = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
 
-  function scrollable(element, style) {
+  // The directions in which an element can still be scrolled, as its scroll bars show them.
+  function scrollsTo(element, style) {
     const flows = (value) => value === "auto" || value === "scroll";
-    return (flows(style.overflowY) && element.scrollHeight > element.clientHeight + 1) ||
-      (flows(style.overflowX) && element.scrollWidth > element.clientWidth + 1);
+    const { scrollTop, scrollLeft, scrollHeight, scrollWidth, clientHeight, clientWidth } = element;
+    const directions = [];
+    if (flows(style.overflowY) && scrollTop > 1) directions.push("up");
+    if (flows(style.overflowY) && scrollTop + clientHeight < scrollHeight - 1) directions.push("down");
+    if (flows(style.overflowX) && scrollLeft > 1) directions.push("left");
+    if (flows(style.overflowX) && scrollLeft + clientWidth < scrollWidth - 1) directions.push("right");
+    return directions.join(" ");
   }
 
   // A point of the element that a click hits: of the points of its visible box that lie inside its shape, and that nothing
@@ -87,10 +93,14 @@
       return label !== null && label.control === element;
     };
     if (inside(...middle) && onTop(...middle)) return middle;
-    const GRID = inverse ? 24 : 8;
+    const parts = inverse ? 24 : 8;
+    const grid = (low, high) => { // what is almost covered shows at its rim only
+      const points = [low + 1, high - 1];
+      for (let i = 1; i < parts; i++) points.push(low + (high - low) * i / parts);
+      return points;
+    };
     const candidates = [];
-    for (let i = 1; i < GRID; i++) for (let j = 1; j < GRID; j++) {
-      const x = area.left + (area.right - area.left) * i / GRID, y = area.top + (area.bottom - area.top) * j / GRID;
+    for (const x of grid(area.left, area.right)) for (const y of grid(area.top, area.bottom)) {
       if (inside(x, y)) candidates.push([x, y]);
     }
     const distance = ([x, y]) => Math.hypot(x - middle[0], y - middle[1]);
@@ -143,6 +153,8 @@
     const boxes = [], refList = [], points = {};
     let query = document.getElementById("query");
     if (!furniture) query = null;
+    // Pages with editors of their own let a field that cannot be seen take the keys: it is written while it does.
+    const focus = document.activeElement === document.body ? null : document.activeElement;
 
     function inlineSibling(node) {
       if (!node) return false;
@@ -165,23 +177,23 @@
       if (SKIPPED_TAGS.has(tag) || !/^[a-z][a-z0-9-]*$/.test(tag) || hidden.has(element.id)) return "";
       if (tag === "br") return wordless ? "" : " ";
       const isOption = tag === "option" || tag === "optgroup";
-      if (!isOption && !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
+      if (!isOption && element !== focus && !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
         // visibility:hidden can be undone by a child, display:none and opacity cannot
         if (!element.firstElementChild || !element.checkVisibility({ opacityProperty: true })) return "";
         return [...element.children].map((child) => write(child, hard, soft, scrolled, wordless)).join("");
       }
       const style = getComputedStyle(element);
       const rect = element.getBoundingClientRect();
-      if (rect.width <= 1 && rect.height <= 1 && style.overflowX === "hidden") return ""; // for screen readers only
+      if (element !== focus && rect.width <= 1 && rect.height <= 1 && style.overflowX === "hidden") return ""; // for screen readers only
       if (style.position === "fixed") { hard = EVERYWHERE; soft = view; scrolled = { x: 0, y: 0 }; }
-      const hasArea = rect.width >= 1 && rect.height >= 1 ||
+      const hasArea = element === focus || rect.width >= 1 && rect.height >= 1 ||
         (element instanceof SVGElement && (rect.width >= 1 || rect.height >= 1));
       const clipped = !isOption && (isEmpty(intersect(hard, { ...pad(rect) })) || rect.right + scrolled.x <= 0 || rect.bottom + scrolled.y <= 0);
       if (element === query) wordless = true;
 
       const shown = isOption || (hasArea && !clipped);
       const visible = intersect(pad(rect), soft);
-      const scrolls = shown && scrollable(element, style);
+      const scrolls = shown ? scrollsTo(element, style) : "";
       let own = "", ref = -1;
       if (shown) {
         own = attributesOf(element, tag, style);
@@ -219,7 +231,7 @@
         if (!empty) points[ref] = pointOf(element, visible);
       }
       if (empty && !isOption) own += " offscreen";
-      if (scrolls) own += " scrollable";
+      if (scrolls) own += attribute("scrollable", scrolls);
       const voidTag = VOID_TAGS.has(tag);
       return `<${tag}${own}>${voidTag ? "" : `${inner}</${tag}>`}`;
     }

@@ -24,9 +24,9 @@ from envs.action import Action
 from policies.processor import Example, Processor, TargetError, history_item
 
 COLUMNS = ["episode_id", "step", "task", "instruction", "html", "boxes", "refs", "screenshot", "last_error", "action",
-           "success", "source"]  # fmt: skip
+           "label", "success", "source"]  # fmt: skip
 NOISE = "noise"
-"""Source of actions that are not to be imitated."""
+"""Source of actions that are not to be imitated; an expert's label beside one is."""
 CORPUS_ROWS = 20_000
 """Rows whose text the tokenizer learns from; more change nothing that matters and take minutes."""
 
@@ -37,15 +37,16 @@ class TrainError(ValueError):
     """A training that cannot start or go on. The message says why and what to do."""
 
 
-def read_successes(folders: Sequence[Path]) -> pa.Table:
-    """The successful episodes of datasets, rows of an episode together and in step order.
+def read_trajectories(folders: Sequence[Path]) -> pa.Table:
+    """The episodes of datasets that succeeded or are labelled, rows of an episode together and in step order.
 
     Raises:
         DatasetError: if a folder is not a whole dataset, or holds reserved seeds.
-        TrainError: if no episode succeeded.
+        TrainError: if there is no such episode.
     """
     table = pa.concat_tables([read_dataset(folder, columns=COLUMNS, for_training=True) for folder in folders])
-    table = table.filter(pc.field("success"))
+    labelled = table.filter(pc.field("label").is_valid())["episode_id"].unique()
+    table = table.filter(pc.field("success") | pc.field("episode_id").isin(labelled))
     if not table.num_rows:
         raise TrainError(f"no successful episode in {', '.join(map(str, folders))}: nothing to learn from")
     return table
@@ -77,8 +78,8 @@ class Samples:
 
     processor: Processor
     examples: list[Example | None]
-    """None where there is nothing to imitate: a random action put in to leave the expert's path, or one that cannot be
-    a target (``TargetError``). Such steps are seen as history."""
+    """None where there is nothing to imitate: an action that no expert chose or corrected, or one that cannot be a
+    target (``TargetError``). Such steps are seen as history."""
     tasks: np.ndarray
     """Task name of each row."""
     starts: np.ndarray
@@ -148,13 +149,19 @@ def _encode(processor: Processor, rows: list[dict[str, Any]]) -> list[Example | 
             history = []
         row["boxes"] = np.asarray(row["boxes"], np.float32).reshape(-1, 4)
         row["refs"] = np.asarray(row["refs"], np.int32)
-        action = Action.parse(row["action"])
+        action, target = Action.parse(row["action"]), _target(row)
         try:
-            examples.append(None if row["source"] == NOISE else processor.encode(row, history, (), action))
+            examples.append(processor.encode(row, history, (), target) if target else None)
         except TargetError:
             examples.append(None)
         history.append(history_item(row, action))
     return examples
+
+
+def _target(row: dict[str, Any]) -> Action | None:
+    if row["label"] is not None:
+        return Action.parse(row["label"])
+    return None if row["source"] == NOISE or not row["success"] else Action.parse(row["action"])
 
 
 class TaskSampler:

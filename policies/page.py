@@ -16,7 +16,7 @@ from envs.html import Element
 from policies.vocabulary import Word, split_words
 
 STATES = ("checked", "selected", "disabled", "readonly", "focused", "multiple", "scrollable", "contenteditable")
-"""Flags that are shown where they are set; ``offscreen`` too, on the outermost element that has it."""
+"""Flags that are shown where they are set, with their value; ``offscreen`` too, on the outermost one that has it."""
 
 # jQuery UI's classes are styling, but for these, which tell a state or what a part is for.
 _MEANT = re.compile(
@@ -191,7 +191,7 @@ def _details(node: Element, refs: bool, boxes: np.ndarray | None, first_offscree
                 yield " ".join(_NUMBER.findall(attributes[name])[:8]), "number"
     for flag in (*STATES, *(("offscreen",) if first_offscreen else ())):
         if node.has(flag):
-            yield flag, "name"
+            yield f"{flag} {node.attributes[flag]}".strip(), "name"
     if node.has("value") and node.tag != "option":
         yield "value=", ""
         yield node.value[:_LONGEST_VALUE], "value"

@@ -22,7 +22,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 
 from policies import checkpoint
 from policies.config import ModelConfig, ProcessorConfig
-from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_successes
+from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.model import WebAgentModel
 from policies.processor import Processor
 from policies.run import Log, Run
@@ -106,7 +106,7 @@ def train(config: TrainConfig) -> Path:
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
     main = accelerator.is_main_process
 
-    table = read_successes(config.data)
+    table = read_trajectories(config.data)
     run = Run(config, table)
     accelerator.wait_for_everyone()
 

@@ -29,7 +29,10 @@ class Verb(NamedTuple):
 
 VERBS = {
     "tasks": Verb("webagent.listing", "TasksConfig", "list_tasks", "list the MiniWoB++ tasks and suites"),
-    "collect": Verb("data_gen.collect", "CollectConfig", "collect", "collect trajectories of oracles into a dataset"),
+    "collect": Verb(
+        "webagent.collection", "CollectConfig", "collect_with", "collect trajectories of experts or policies"
+    ),
+    "data": Verb("webagent.data", "DataConfig", "data", "count what a dataset holds, or show it as pictures"),
     "train": Verb("policies.train", "TrainConfig", "train", "train a policy on a dataset"),
     "bench": Verb("webagent.benchmark", "BenchConfig", "bench", "measure a policy on MiniWoB++, with a report"),
     "run": Verb("webagent.run", "RunConfig", "run", "do one task on a web page or a MiniWoB++ page"),

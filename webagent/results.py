@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,11 @@ SCHEMA = "webagent-benchmark/1"
 """Names the layout of the results file. It is no dataset: evaluation must never pass for training data."""
 
 
+def start_page(first: Mapping[str, Any]) -> str:
+    """Names an episode's start page: a hash of the instruction and html of its first observation."""
+    return hashlib.sha256((first["instruction"] + "\0" + first["html"]).encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class EpisodeResult:
     """One episode. ``end`` is ``terminated`` (by the page), ``truncated`` (step limit), ``lost`` or ``fault``."""
@@ -38,7 +43,7 @@ class EpisodeResult:
     note: str
     """What the fault was, or why the policy gave up (``lost``, which is no success)."""
     page: str
-    """Names the start page: a hash of the instruction and the first html."""
+    """Names the start page; see ``start_page``."""
 
     @classmethod
     def of(cls, episode: Episode, note: str = "") -> EpisodeResult:
@@ -49,7 +54,6 @@ class EpisodeResult:
             note: why the policy gave up, where it did.
         """
         first = episode.steps[0].observation if episode.steps else episode.final_observation
-        start = "" if first is None else first["instruction"] + "\0" + first["html"]
         end = "fault" if episode.fault else "lost" if note else "terminated" if episode.terminated else "truncated"
         return cls(
             task=episode.task,
@@ -60,7 +64,7 @@ class EpisodeResult:
             actions=tuple(str(step.action) for step in episode.steps),
             end=end,
             note=episode.fault or note,
-            page=hashlib.sha256(start.encode()).hexdigest()[:16],
+            page=start_page(first or {"instruction": "", "html": ""}),
         )
 
     @property

@@ -202,6 +202,11 @@ class Oracle:
             self._past,
             self._random,
         )
+        self._past = (*self._past, (page, Action("wait")))
         action = self._rule(page)
-        self._past = (*self._past, (page, action))
+        self.did(action)
         return action
+
+    def did(self, action: Action) -> None:
+        """Tells what was done on the last observation, where it was not what the rule chose."""
+        self._past = (*self._past[:-1], (self._past[-1][0], action))

@@ -1,18 +1,84 @@
-"""One thing to find and click: buttons, links, tabs, dialogs, coloured boxes."""
+"""Something to find and click: buttons, links, tabs, dialogs, fields, coloured boxes."""
 
 from __future__ import annotations
 
 import re
 
-from data_gen.oracles.base import Page, click, oracle
+from data_gen.oracles.base import OracleError, Page, click, oracle
+from envs import tasks
 from envs.action import Action
 from envs.html import Element
 
+WIDGETS = {
+    "radio": ("input", {"type": "radio"}),
+    "checkbox": ("input", {"type": "checkbox"}),
+    "text": ("input", {"type": "text"}),
+    "textarea": ("textarea", {}),
+    "button": ("button", {}),
+}
+"""Tag and attributes of what click-widget names."""
 
-@oracle("click-button")
+
+@oracle("click-button", "unicode-test")
 def click_button(page: Page) -> Action:
     (label,) = page.asked(r'^Click on the "(.+)" button\.$')
     return click(page.find("button", text=label))
+
+
+@oracle("click-test")
+def click_test(page: Page) -> Action:
+    return click(page.find("button"))
+
+
+@oracle("click-test-2", "click-test-transfer")
+def click_test_2(page: Page) -> Action:
+    (label,) = page.asked(r"^Click button (\w+)\.$")
+    return click(page.find("button", text=label))
+
+
+@oracle("click-button-sequence")
+def click_button_sequence(page: Page) -> Action:
+    """The button that was clicked last has the focus."""
+    first, second = page.asked(r"^Click button (\w+), then click button (\w+)\.$")
+    return click(page.find("button", text=second if _clicked(page, first) else first))
+
+
+@oracle("button-delay")
+def button_delay(page: Page) -> Action:
+    """Every action takes one tick, the first click too; the waits since then are in the past actions only."""
+    first, seconds, second = page.asked(r"^Click button (\w+), wait (\d+) seconds, then click button (\w+)\.$")
+    if not _clicked(page, first):
+        return click(page.find("button", text=first))
+    ticks = 1 + sum(action.verb == "wait" for _, action in page.past)
+    if ticks * tasks.get("button-delay").tick_ms < 1000 * int(seconds):
+        return Action("wait")
+    return click(page.find("button", text=second))
+
+
+def _clicked(page: Page, label: str) -> bool:
+    button = page.find("button", text=label)
+    return button is not None and button.has("focused")
+
+
+@oracle("click-widget")
+def click_widget(page: Page) -> Action:
+    """The first of the kind; clicks on a widget's surroundings count as well."""
+    (kind,) = page.asked(r'^Click on a "(\w+)" widget\.$')
+    if kind not in WIDGETS:
+        raise OracleError(f"unknown kind of widget {kind!r}")
+    tag, attributes = WIDGETS[kind]
+    return click(page.find(tag, **attributes))
+
+
+@oracle("focus-text")
+def focus_text(page: Page) -> Action:
+    return click(page.find("input"))
+
+
+@oracle("focus-text-2")
+def focus_text_2(page: Page) -> Action:
+    (position,) = page.asked(r"^Focus into the (\d)\w+ input textbox\.$")
+    return click(dict(enumerate(page.find_all("input"), 1)).get(int(position)))
 
 
 @oracle("click-link")
@@ -21,7 +87,13 @@ def click_link(page: Page) -> Action:
     return click(page.find("span", cls="alink", text=label))
 
 
-@oracle("click-tab-2")
+@oracle("click-tab")
+def click_tab(page: Page) -> Action:
+    (label,) = page.asked(r"^Click on (Tab #\d)\.$")
+    return click(page.find("a", cls="ui-tabs-anchor", text=label))
+
+
+@oracle("click-tab-2", "click-tab-2-easy", "click-tab-2-medium", "click-tab-2-hard")
 def click_tab_2(page: Page) -> Action:
     """Closed tabs are not on the page, so a link that is there can be clicked; else on to the next tab."""
     (label,) = page.asked(r'click on the link "(.+)"\.$')
@@ -34,6 +106,11 @@ def _next_tab(page: Page) -> Element | None:
     tabs = page.find_all("li", cls="ui-tabs-tab")
     opened = next((number for number, tab in enumerate(tabs) if "ui-tabs-active" in tab.classes), -1)
     return tabs[(opened + 1) % len(tabs)].find("a") if tabs else None
+
+
+@oracle("click-dialog")
+def click_dialog(page: Page) -> Action:
+    return click(page.find("button", cls="ui-dialog-titlebar-close"))
 
 
 @oracle("click-dialog-2")

@@ -1,8 +1,12 @@
-"""Drawn shapes, letters and digits."""
+"""Drawn shapes, letters, digits and colours: which are meant, how many there are."""
 
 from __future__ import annotations
 
-from data_gen.oracles.base import Page, click, oracle
+import re
+from collections.abc import Iterator
+
+from data_gen.oracles.base import OracleError, Page, click, oracle
+from data_gen.oracles.choices import submit
 from envs.action import Action
 from envs.html import Element
 
@@ -14,15 +18,66 @@ SHAPES = {"circle": "circle", "rect": "rectangle", "polygon": "triangle"}
 def click_shape(page: Page) -> Action:
     """The first, in drawing order, that fits the description."""
     size, colour, kind = page.asked(r"^Click on an? (?:(large|small) )?(?:([a-z]+) )?(\w+)$")
-    fitting = (
+    return click(next(_fitting(page, size, colour, kind), None))
+
+
+@oracle("count-shape")
+def count_shape(page: Page) -> Action:
+    size, colour, kind = page.asked(r"^How many (?:(large|small) )?(?:([a-z]+) )?(\w+)s are there\?$")
+    count = sum(1 for _ in _fitting(page, size, colour, kind))
+    return click(page.find("button", text=str(count)))
+
+
+@oracle("identify-shape")
+def identify_shape(page: Page) -> Action:
+    """The buttons are called as the figures are, but for digits."""
+    figure = next(_figures(page), None)
+    if figure is None:
+        raise OracleError("there is no figure on the page")
+    kind, name = _kinds(figure)
+    label = {"shape": name, "letter": "letter", "digit": "number"}[kind]
+    return click(page.find("button", text=label.capitalize()))
+
+
+@oracle("grid-coordinate")
+def grid_coordinate(page: Page) -> Action:
+    (point,) = page.asked(r"^Click on the grid coordinate (\(-?\d,-?\d\))\.$")
+    return click(page.find("circle", id=point))
+
+
+@oracle("click-shades")
+def click_shades(page: Page) -> Action:
+    """From the first to the last, every shade that is not yet as asked; then Submit."""
+    (colour,) = page.asked(r"^Select all the shades of (\w+) and press Submit\.$")
+    for shade in page.find_all("span", ref=True):
+        if ("selected" in shade.classes) != (_hue(shade) == colour):
+            return click(shade)
+    return submit(page)
+
+
+def _hue(shade: Element) -> str:
+    """The strongest of the three channels of its background; the shades are shades of one of them."""
+    match = re.search(r"background-color: rgb\((\d+), (\d+), (\d+)\)", shade.attributes.get("style", ""))
+    if match is None:
+        raise OracleError(f"a shade without a colour: {shade.attributes}")
+    channels = [int(channel) for channel in match.groups()]
+    return ("red", "green", "blue")[channels.index(max(channels))]
+
+
+def _figures(page: Page) -> Iterator[Element]:
+    """All that is drawn, in drawing order."""
+    return (element for element in page.find_all() if element.tag in (*SHAPES, "text"))
+
+
+def _fitting(page: Page, size: str | None, colour: str | None, kind: str) -> Iterator[Element]:
+    """The figures that fit a description, in drawing order."""
+    return (
         figure
-        for figure in page.find_all()
-        if figure.tag in (*SHAPES, "text")
-        and size in (None, _size(page, figure))
+        for figure in _figures(page)
+        if size in (None, _size(page, figure))
         and colour in (None, figure.attributes["fill"])
         and kind in ("item", *_kinds(figure))
     )
-    return click(next(fitting, None))
 
 
 def _kinds(figure: Element) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from data_gen.oracles.choices import submit
 from envs.action import Action
 
 
-@oracle("enter-text")
+@oracle("enter-text", "enter-text-dynamic")
 def enter_text(page: Page) -> Action:
     (text,) = page.asked(r'^Enter "(.+)" into the text field and press Submit\.$')
     return fill(page.find("input", id="tt"), text) or submit(page)
@@ -20,8 +20,30 @@ def enter_date(page: Page) -> Action:
     return fill(page.find("input", id="tt"), f"{month}/{day}/{year}", shown=f"{year}-{month}-{day}") or submit(page)
 
 
-@oracle("login-user")
+@oracle("enter-time")
+def enter_time(page: Page) -> Action:
+    """Typed as the instruction writes it; the field's value counts the hours to 24."""
+    hour, minute, half = page.asked(r"^Enter (\d+):(\d+) ([AP]M) as the time")
+    shown = f"{int(hour) % 12 + 12 * (half == 'PM'):02}:{minute}"
+    return fill(page.find("input", id="tt"), f"{hour}:{minute} {half}", shown) or submit(page)
+
+
+@oracle("enter-password")
+def enter_password(page: Page) -> Action:
+    (password,) = page.asked(r'^Enter the password "(.+)" into both text fields')
+    return (
+        fill(page.find("input", id="password"), password)
+        or fill(page.find("input", id="verify"), password)
+        or submit(page)
+    )
+
+
+@oracle("login-user", "login-user-popup")
 def login_user(page: Page) -> Action:
+    """A message that has put itself before the form, if there is one, offers to leave: Cancel stays."""
+    message = page.find(id="popup")
+    if message is not None:
+        return click(message.find("button", id="popup-cancel"))
     name, password = page.asked(r'username "(.+)" and the password "(.+)" into the text fields')
     return (
         fill(page.find("input", id="username"), name)
@@ -30,7 +52,7 @@ def login_user(page: Page) -> Action:
     )
 
 
-@oracle("use-autocomplete")
+@oracle("use-autocomplete", "use-autocomplete-nodelay")
 def use_autocomplete(page: Page) -> Action:
     """The beginning brings up suggestions; the first that fits goes into the field; then Submit."""
     start, end = page.asked(r'starts with "(.+?)"(?: and ends with "(.+)")?\.$')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 import envs  # noqa: F401 (registers the environments)
 from data_gen import oracles
 from data_gen.collect import CollectConfig, CollectError, _attempt, collect, provenance
-from data_gen.dataset import TRAINING_SEEDS, DatasetError, decode_screenshot, read_dataset
+from data_gen.dataset import TRAINING_SEEDS, DatasetError, DatasetWriter, decode_screenshot, read_dataset
 from envs import browser, tasks
 from envs.html import parse_html
 
@@ -88,8 +89,9 @@ def test_dataset_json_says_what_made_it(collected):
     assert program["versions"].keys() >= {"python", "miniwob", "playwright"}
 
 
-def test_the_number_of_workers_changes_nothing(collected, tmp_path):
-    assert contents(collect(config(tmp_path / "data", workers=2))) == contents(collected)
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_number_of_workers_changes_nothing(collected, tmp_path, workers):
+    assert contents(collect(config(tmp_path / "data", workers=workers))) == contents(collected)
 
 
 def test_a_second_start_writes_only_what_is_missing_or_torn(collected, tmp_path):
@@ -107,6 +109,33 @@ def test_a_second_start_writes_only_what_is_missing_or_torn(collected, tmp_path)
     collect(config(tmp_path / "data"))
     assert contents(tmp_path / "data") == whole
     assert kept.stat().st_mtime_ns == written
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from data_gen.collect import CollectConfig, collect
+collect(CollectConfig(Path(sys.argv[1]), tasks=("click-button", "enter-text"), episodes=24, shard_episodes=2, workers=2,
+                      screenshot=False))
+"""
+
+
+def test_killed_ten_times_it_still_makes_the_same(tmp_path):
+    random = np.random.default_rng(0)
+    folder, lives = tmp_path / "data", 0
+    for _ in range(10):
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)], start_new_session=True)
+        started = len([*folder.rglob("*.parquet")])
+        while process.poll() is None and len([*folder.rglob("*.parquet")]) == started:
+            time.sleep(0.01)  # so that each life gets some work done
+        time.sleep(random.uniform(0, 0.3))
+        lives += process.poll() is None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert lives >= 5, "it was done before it could be killed often enough"
+    settings = {"tasks": TASKS, "episodes": 24, "shard_episodes": 2, "screenshot": False}
+    assert contents(collect(config(folder, **settings))) == contents(collect(config(tmp_path / "quiet", **settings)))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -172,7 +201,63 @@ def test_the_expert_recovers_from_a_random_action(tmp_path):
         episodes.setdefault(row["episode_id"], []).append(row["source"])
     assert max(sources.count("noise") for sources in episodes.values()) == 1
     assert any("noise" in sources[:-1] for sources in episodes.values())
+    labelled = [row for row in table.to_pylist() if row["label"] is not None]
+    assert {row["source"] for row in labelled} == {"noise"}, "the expert's own choice stands beside the mistake"
     assert contents(collect(config(tmp_path / "again", **settings, workers=2))) == contents(folder)
+
+
+def test_episodes_vary_as_asked(tmp_path):
+    settings = {"renumber": 0.5, "resize": 0.5, "episodes": 12, "shard_episodes": 6}
+    folder = collect(config(tmp_path / "data", **settings))
+    rows = read_dataset(folder).to_pylist()
+    numbers = [max(row["refs"]) for row in rows if row["step"] == 0]
+    assert min(numbers) < 10 < max(numbers)
+    sizes = {decode_screenshot(row["screenshot"]).shape for row in rows}
+    assert (210, 160, 3) in sizes
+    assert len(sizes) > 2
+    for task, tally in ((task, entry["tally"]) for task, entry in manifest(folder)["tasks"].items()):
+        assert tally["kept"] == tally["tried"] == 12, task
+        assert 0 < tally["renumber"] < 12
+        assert 0 < tally["resize"] < 12
+    assert contents(collect(config(tmp_path / "again", **settings, workers=2))) == contents(folder)
+
+
+def test_the_expert_says_what_a_learner_should_have_done(tmp_path):
+    settings = {"tasks": ("enter-text",), "policy": "random", "relabel": True, "episodes": 3, "screenshot": False}
+    rows = read_dataset(collect(config(tmp_path / "data", **settings))).to_pylist()
+    assert {row["source"] for row in rows} == {"random"}
+    assert {row["step"] for row in rows if row["step"] == 0} == {0}
+    assert any(not row["success"] for row in rows)
+    for row in rows:
+        page = parse_html(row["html"])
+        field, button = page.find("input"), page.find("button")
+        wanted = row["instruction"].split('"')[1]
+        assert row["label"] == (f"click {button.ref}" if field.value == wanted else f'type {field.ref} "{wanted}"')
+
+
+def test_a_full_disk_is_told_and_whole_shards_stay(tmp_path):
+    program = """
+import resource, sys
+from pathlib import Path
+from data_gen import shards
+from data_gen.dataset import DatasetError, DatasetWriter, episode_rows
+from envs.loop import Episode
+with DatasetWriter(Path(sys.argv[1])) as writer:
+    writer.write("click-button", [])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+    try:
+        writer.write("click-button", [])
+    except DatasetError as error:
+        print(error)
+        sys.exit(3)
+"""
+    folder = tmp_path / "data"
+    run = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True)
+    assert run.returncode == 3, run.stderr
+    assert "could not be written (File too large): make room" in run.stdout
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["dataset.json", "part-00000.parquet"]
+    with DatasetWriter(folder) as writer:
+        assert writer.find("click-button", 0) is not None
 
 
 class KillsTheBrowserOnce:
@@ -209,6 +294,8 @@ def test_an_episode_in_which_the_browser_dies_is_tried_again():
         ({"workers": 0}, CollectError, "must be at least 1"),
         ({"recovery": 1.5}, CollectError, "a share, from 0 to 1, not 1.5"),
         ({"recovery": 0.5, "policy": "random"}, CollectError, "goes with policy oracle only"),
+        ({"relabel": True}, CollectError, "a policy that is not the oracle itself"),
+        ({"policy": "runs/mine"}, CollectError, "policy 'runs/mine' needs a checkpoint"),
         ({"tasks": ("click-buton",)}, tasks.UnknownTask, "click-button"),
         ({"tasks": (), "suite": "no-such"}, ValueError, "no-such"),
     ],

@@ -196,7 +196,7 @@ def change_manifest(folder, **changes):
 def test_another_version_is_refused(tmp_path):
     make_dataset(tmp_path / "data")
     change_manifest(tmp_path / "data", schema_version=99)
-    with pytest.raises(DatasetError, match="has schema version 99, this program reads 1"):
+    with pytest.raises(DatasetError, match="has schema version 99, this program reads 2"):
         read_dataset(tmp_path / "data")
 
 

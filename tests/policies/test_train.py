@@ -20,7 +20,7 @@ from data_gen.dataset import DatasetError, DatasetWriter, encode_screenshot
 from policies import checkpoint
 from policies.checkpoint import CheckpointError
 from policies.config import SIZES, ProcessorConfig
-from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_successes
+from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_trajectories
 from policies.processor import Processor
 from policies.train import LOG_EVERY, TrainConfig, train
 from policies.validate import held_out_rows
@@ -196,7 +196,7 @@ def test_checkpoint_of_a_run_is_whole(config):
 
 @pytest.fixture
 def samples(dataset) -> tuple[Samples, pa.Table]:
-    table = read_successes([dataset])
+    table = read_trajectories([dataset])
     return Samples.encode(table, Processor.build(ProcessorConfig(vocab_size=512), corpus(table))), table
 
 
@@ -206,6 +206,30 @@ def test_random_actions_are_history_but_no_targets(samples):
     assert noise.any()
     assert np.array_equal(data.lengths == 0, noise)
     assert data.starts[:62].tolist() == [*range(60), 60, 60]
+
+
+def test_labels_are_the_targets_and_failures_without_them_are_left_out(tmp_path):
+    html = "<button ref=0>ok</button><button ref=1>no</button>"
+    failed = {"success": False, "source": "policy"}
+    with DatasetWriter(tmp_path / "data") as writer:
+        writer.write(
+            "click-button",
+            [
+                row("click-button", 10_000_000, 0, 'Click on "ok".', html, "click 1", label="click 0", **failed),
+                row("click-button", 10_000_000, 1, 'Click on "ok".', html, "click 1", **failed),
+                row("click-button", 10_000_001, 0, 'Click on "ok".', html, "click 1", **failed),
+            ],
+        )
+    table = read_trajectories([tmp_path / "data"])
+    assert table["step"].to_pylist() == [0, 1]
+    processor = Processor.build(ProcessorConfig(vocab_size=512), corpus(table))
+    data = Samples.encode(table, processor)
+    labelled, unlabelled = data.examples
+    assert labelled is not None
+    assert labelled.units is None
+    right = np.flatnonzero(labelled.verbs)[0]
+    assert labelled.positions[0, 0] == right, "the first of the two buttons, not the one that was clicked"
+    assert unlabelled is None
 
 
 def test_parallel_tokenising_equals_sequential(samples):
@@ -218,7 +242,7 @@ def test_parallel_tokenising_equals_sequential(samples):
 
 
 def test_held_out_episodes_are_whole_and_few(dataset):
-    table = read_successes([dataset])
+    table = read_trajectories([dataset])
     apart = held_out(table, share=0.3)
     names = np.array(table["episode_id"].to_pylist())
     assert not set(names[apart]) & set(names[~apart])

@@ -30,6 +30,16 @@ def benchmark_page(result: BenchResult, traces: Sequence[Trace]) -> str:
     return _environment().get_template("benchmark.html.j2").render(result=result, traces=traces)
 
 
+def dataset_page(name: str, traces: Sequence[Trace]) -> str:
+    """The page of a dataset: some of its trajectories.
+
+    Args:
+        name: the dataset's.
+        traces: what is shown of it.
+    """
+    return _environment().get_template("dataset.html.j2").render(name=name, traces=traces)
+
+
 def trace_page(trace: Trace, title: str, facts: dict[str, str]) -> str:
     """The page of one episode.
 

@@ -30,7 +30,7 @@ class TraceStep:
     """One decision, with the page as it was before the action."""
 
     picture: bytes
-    """PNG, lossless."""
+    """PNG, lossless; empty where there is none."""
     size: tuple[int, int]
     """Width and height of the picture in pixels."""
     html: str
@@ -42,6 +42,10 @@ class TraceStep:
     reward: float
     raw_reward: float
     error: str
+    label: str = ""
+    """What an expert would have done, where it is not what was done."""
+    source: str = ""
+    """Who chose the action, where a dataset says so."""
 
 
 @dataclass(frozen=True)
