@@ -85,8 +85,9 @@ class CollectConfig:
     """Store a screenshot with every step; without is faster and far smaller."""
     shard_episodes: int = 200
     """Episodes tried per shard: what is lost at most, for each worker, when a collection is stopped."""
-    workers: int = field(default_factory=joblib.cpu_count)
-    """Processes, each with a browser of its own. Does not change the result."""
+    workers: int = field(default_factory=lambda: 2 * joblib.cpu_count())
+    """Processes, each with a browser of its own; two for each core, since each waits for its browser's frames. Does not
+    change the result."""
     overwrite: bool = False
     """Delete the dataset that is in the folder, whatever its settings."""
 
@@ -259,7 +260,9 @@ class _Worlds:
     def env(self, resized: bool) -> gymnasium.Env:
         if resized not in self._made:
             size = {"viewport": tuple(int(self._random.integers(*b)) for b in (WIDTHS, HEIGHTS))} if resized else {}
-            env = gymnasium.make(f"webagent/{self._task}-v1", screenshot=self._config.screenshot, **size)
+            env = gymnasium.make(
+                f"webagent/{self._task}-v1", screenshot=self._config.screenshot, frame_limit=True, **size
+            )
             self._stack.callback(env.close)
             self._made[resized] = env
         return self._made[resized]

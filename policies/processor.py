@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from envs.action import DIRECTIONS, PAGE, Action
 from envs.html import parse_html
@@ -24,7 +25,7 @@ from policies.steps import FREE_VERBS, VERBS, Kind, verb_bits
 from policies.targets import ALTERNATIVES, Source, Step, TargetError, action_steps
 from policies.vocabulary import DOCUMENT, END, ERROR, HISTORY, KEYS, NEXT, PAD, Vocabulary, split_words
 
-__all__ = ["Example", "HistoryItem", "Processor", "TargetError", "history_item"]
+__all__ = ["Example", "HistoryItem", "Processor", "TargetError", "fit_frame", "history_item"]
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "processor_config.json"
 _DESCRIBED = 6
@@ -252,7 +253,8 @@ class Processor:
         ]  # fmt: skip
         if shown:
             batch["frame_index"] = torch.tensor([index for index, _ in shown])
-            batch["frames"] = torch.from_numpy(np.stack([frame for _, frame in shown]))
+            frames = [fit_frame(frame, self.config.height, self.config.width) for _, frame in shown]
+            batch["frames"] = torch.from_numpy(np.stack(frames))
         return batch
 
     def vocabulary_masks(self) -> np.ndarray:
@@ -290,6 +292,24 @@ class Processor:
         if error:
             units += [Unit(ERROR, "symbol"), *_text_units(error)[:16]]
         return units
+
+
+def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A screenshot of any size as one of this size: made smaller where it is larger, white where it ends.
+
+    Args:
+        frame: uint8 H x W x 3.
+        height, width: in pixels.
+    """
+    if frame.shape[:2] == (height, width):
+        return frame
+    scale = min(1.0, height / frame.shape[0], width / frame.shape[1])
+    if scale < 1.0:
+        size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+        frame = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BOX))
+    fitted = np.full((height, width, 3), 255, np.uint8)
+    fitted[: frame.shape[0], : frame.shape[1]] = frame
+    return fitted
 
 
 def _text_units(text: str) -> list[Unit]:

@@ -32,8 +32,12 @@ VERBS = {
     "collect": Verb(
         "webagent.collection", "CollectConfig", "collect_with", "collect trajectories of experts or policies"
     ),
+    "import-demos": Verb(
+        "data_gen.human", "ImportDemosConfig", "import_demos", "turn human demonstrations of MiniWoB++ into a dataset"
+    ),
     "data": Verb("webagent.data", "DataConfig", "data", "count what a dataset holds, or show it as pictures"),
     "train": Verb("policies.train", "TrainConfig", "train", "train a policy on a dataset"),
+    "bootstrap": Verb("webagent.bootstrap", "BootstrapConfig", "bootstrap", "train from a policy's own successes"),
     "bench": Verb("webagent.benchmark", "BenchConfig", "bench", "measure a policy on MiniWoB++, with a report"),
     "run": Verb("webagent.run", "RunConfig", "run", "do one task on a web page or a MiniWoB++ page"),
     "doctor": Verb("webagent.doctor", "DoctorConfig", "doctor", "check this installation and say what is missing"),

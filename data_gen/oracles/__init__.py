@@ -7,7 +7,34 @@ from __future__ import annotations
 
 import difflib
 
-from data_gen.oracles import choices, clicks, email, shapes, social, text_entry, trees  # noqa: F401 (fill the registry)
+from data_gen.oracles import (  # noqa: F401 (fill the registry)
+    choices,
+    clicks,
+    colours,
+    cube,
+    daily,
+    dates,
+    drag,
+    email,
+    flights,
+    forms,
+    games,
+    geometry,
+    marking,
+    memory,
+    menus,
+    moving,
+    numbers,
+    reading,
+    search,
+    shapes,
+    sliders,
+    social,
+    sorting,
+    terminal,
+    text_entry,
+    trees,
+)
 from data_gen.oracles.base import REGISTRY, Entry, NoOracle, Oracle, OracleError, Page
 
 __all__ = ["Entry", "NoOracle", "Oracle", "OracleError", "Page", "entry", "get", "names"]

@@ -141,6 +141,7 @@ class Entry:
         privileged: whether the rule needs more than a policy sees.
         reason: what it needs and why, where it is privileged.
         pixels: whether the rule reads the screenshot.
+        limit: why nobody can always succeed, where nobody can.
     """
 
     task: str
@@ -148,6 +149,7 @@ class Entry:
     privileged: bool = False
     reason: str = ""
     pixels: bool = False
+    limit: str = ""
 
 
 REGISTRY: dict[str, Entry] = {}
@@ -155,7 +157,7 @@ REGISTRY: dict[str, Entry] = {}
 
 
 def oracle(
-    *tasks: str, privileged: bool = False, reason: str = "", pixels: bool = False
+    *tasks: str, privileged: bool = False, reason: str = "", pixels: bool = False, limit: str = ""
 ) -> Callable[[Rule], Rule]:
     """Registers a rule as the oracle of one or more tasks."""
 
@@ -163,7 +165,7 @@ def oracle(
         for task in tasks:
             if task in REGISTRY:
                 raise ValueError(f"{task} has two oracles: {REGISTRY[task].rule.__name__} and {rule.__name__}")
-            REGISTRY[task] = Entry(task, rule, privileged, reason, pixels)
+            REGISTRY[task] = Entry(task, rule, privileged, reason, pixels, limit)
         return rule
 
     return register

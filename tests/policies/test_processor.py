@@ -11,7 +11,7 @@ from envs.html import parse_html
 from policies.config import ProcessorConfig
 from policies.matching import FEATURES
 from policies.page import page_units
-from policies.processor import Processor, TargetError, history_item
+from policies.processor import Processor, TargetError, fit_frame, history_item
 from policies.vocabulary import SPACE, Vocabulary, join_words, split_words
 from policies.writer import View, Writer
 from tests.policies.pages import CORPUS, DATE, LIST, LOGIN, SHAPES, TABS, actions
@@ -193,3 +193,16 @@ def test_batches_place_frames_and_drop_them_whole():
     assert "frames" not in processor.collate([both], image_dropout=1.0)
     kept = sum("frames" in processor.collate([both], np.random.default_rng(seed), 0.3) for seed in range(200))
     assert 110 < kept < 170
+
+
+def test_screenshots_of_any_size_are_fitted():
+    small = np.zeros((150, 100, 3), np.uint8)
+    fitted = fit_frame(small, 210, 160)
+    assert fitted.shape == (210, 160, 3)
+    assert not fitted[:150, :100].any() and (fitted[150:] == 255).all() and (fitted[:, 100:] == 255).all()
+    wide = np.zeros((720, 1280, 3), np.uint8)
+    wide[:, 640:] = 200
+    fitted = fit_frame(wide, 210, 160)
+    assert (fitted[:90, :80] == 0).all() and (fitted[:90, 80:] == 200).all() and (fitted[90:] == 255).all()
+    same = np.ones((210, 160, 3), np.uint8)
+    assert fit_frame(same, 210, 160) is same
