@@ -11,12 +11,12 @@ import contextlib
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
-from typing import Any, cast
+from typing import Any
 from zlib import crc32
 
 import gymnasium
@@ -32,6 +32,7 @@ from data_gen.shards import Shard, write_shard
 from data_gen.variety import Relabelled, Renumbered, Stray
 from envs import tasks
 from envs.loop import Episode, Policy, RandomPolicy, run_episode
+from envs.workers import spread
 
 ATTEMPTS = 3
 """How often an episode is started before a fault of the browser is taken for its result."""
@@ -152,9 +153,7 @@ def collect(config: CollectConfig, learner: Learner | None = None, console: Cons
         report = CollectionProgress(console, names, sum(sizes), list(writer.shards.values()))
         try:
             with report.bar:
-                run = joblib.Parallel(n_jobs=config.workers, return_as="generator_unordered")
-                results = run(joblib.delayed(_collect_shard)(config, learner, *unit) for unit in missing)
-                for collected in cast(Iterable[_Collected], results):
+                for collected in spread(_collect_shard, [(config, learner, *unit) for unit in missing], config.workers):
                     writer.include(collected.shard)
                     writer.add_provenance(program | {"browser": collected.browser})
                     report.add(collected.shard, collected.seconds, collected.complaint)

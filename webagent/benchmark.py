@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import gymnasium
 import joblib
@@ -23,6 +23,7 @@ from data_gen.dataset import TRAINING_SEEDS
 from data_gen.oracles import OracleError
 from envs import tasks as task_table
 from envs.loop import Episode, Step, run_episode
+from envs.workers import spread
 from webagent import __version__
 from webagent.agents import Agent, Image
 from webagent.output import UsageError, check_folder_writable, check_writable, console, write_whole
@@ -195,8 +196,7 @@ def _plan(config: BenchConfig) -> list[Unit]:
 
 def _run_units(units: list[Unit], workers: int) -> Iterator[UnitResult]:
     count = min(len(units), joblib.cpu_count() if workers == -1 else workers)
-    parallel = joblib.Parallel(n_jobs=count, return_as="generator_unordered")
-    return cast(Iterator[UnitResult], parallel(joblib.delayed(run_unit)(unit) for unit in units))
+    return spread(run_unit, [(unit,) for unit in units], count)
 
 
 def run_unit(unit: Unit) -> UnitResult:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import gymnasium
-import joblib
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +19,7 @@ from rich.table import Table
 
 from data_gen.dataset import DatasetError, read_dataset
 from envs.action import Action
+from envs.workers import spread
 from webagent.output import UsageError, check_folder_writable, console, write_whole
 from webagent.report import Trace, TraceStep, dataset_page, marks_of
 from webagent.results import start_page
@@ -141,10 +141,10 @@ def stats(config: StatsConfig) -> list[TaskStats]:
         )
     if config.evaluation:
         seeds = range(config.first_seed, config.first_seed + config.evaluation)
-        jobs = (joblib.delayed(_known)(name, seeds, starts[name]) for name in names)
-        known = cast(Iterable[int], joblib.Parallel(n_jobs=config.workers, return_as="generator")(jobs))
-        progress = track(known, "opening", len(names), console=out, transient=True, disable=not out.is_terminal)
-        found = [replace(task, evaluation=(len(seeds), count)) for task, count in zip(found, progress, strict=True)]
+        jobs = [(name, seeds, starts[name]) for name in names]
+        opened = spread(_known, jobs, config.workers)
+        known = dict(track(opened, "opening", len(names), console=out, transient=True, disable=not out.is_terminal))
+        found = [replace(task, evaluation=(len(seeds), known[task.task])) for task in found]
     out.print(_table(config, found))
     return found
 
@@ -160,10 +160,10 @@ def _tokens(rows: pa.Table) -> Iterator[int]:
         yield len(processor.encode(row))
 
 
-def _known(task: str, seeds: range, starts: set[str]) -> int:
-    env = gymnasium.make(f"envs:webagent/{task}-v1", screenshot=False)
+def _known(task: str, seeds: range, starts: set[str]) -> tuple[str, int]:
+    env = gymnasium.make(f"envs:webagent/{task}-v1", screenshot=False, frame_limit=True)
     try:
-        return sum(start_page(env.reset(seed=seed)[0]) in starts for seed in seeds)
+        return task, sum(start_page(env.reset(seed=seed)[0]) in starts for seed in seeds)
     finally:
         env.close()
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import cast
 
 import gymnasium
-import joblib
 import tyro
 
 from data_gen import oracles
 from envs import tasks
 from envs.loop import Step, run_episode
+from envs.workers import spread
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,7 @@ def main(config: CheckConfig) -> bool:
     for task in chosen:
         oracles.entry(task)
     seeds = range(config.first_seed, config.first_seed + config.episodes)
-    jobs = (joblib.delayed(measure)(task, seeds) for task in chosen)
-    results = cast(Iterable[Measurement], joblib.Parallel(n_jobs=config.workers, return_as="generator")(jobs))
+    results = spread(measure, [(task, seeds) for task in chosen], config.workers)
     good, counts = True, Counter()
     for result in results:
         rate, entry = result.successes / config.episodes, oracles.entry(result.task)

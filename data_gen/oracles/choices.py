@@ -91,14 +91,15 @@ def click_scroll_list(page: Page) -> Action:
 
 @oracle("sign-agreement")
 def sign_agreement(page: Page) -> Action:
-    """The name can be entered once the text has been scrolled to its end."""
+    """The name can be entered once the text has been scrolled to its end: clicked, it takes the keys that scroll."""
     if page.instruction == "Click the cancel button.":
         return click(page.find("button", id="cancel"))
     name, label = page.asked(r'enter the name "(.+)" then press "(\w+)"$')
     field = page.find("input", id="name")
-    if field is not None and field.has("disabled"):
-        return Action("scroll", (*click(page.find("textarea")).args, "down"))
-    return fill(field, name) or click(page.find("button", text=label))
+    if field is None or not field.has("disabled"):
+        return fill(field, name) or click(page.find("button", text=label))
+    pick = click(page.find("textarea", id="text-area"))
+    return Action("press", ("End",)) if page.past and page.past[-1][1] == pick else pick
 
 
 @oracle("click-option")

@@ -40,24 +40,22 @@ def click_test_2(page: Page) -> Action:
 def click_button_sequence(page: Page) -> Action:
     """The button that was clicked last has the focus."""
     first, second = page.asked(r"^Click button (\w+), then click button (\w+)\.$")
-    return click(page.find("button", text=second if _clicked(page, first) else first))
+    button = page.find("button", text=first)
+    return click(page.find("button", text=second) if button and button.has("focused") else button)
 
 
 @oracle("button-delay")
 def button_delay(page: Page) -> Action:
-    """Every action takes one tick, the first click too; the waits since then are in the past actions only."""
+    """Every action takes one tick; how many have passed since the first click, the past actions say."""
     first, seconds, second = page.asked(r"^Click button (\w+), wait (\d+) seconds, then click button (\w+)\.$")
-    if not _clicked(page, first):
-        return click(page.find("button", text=first))
-    ticks = 1 + sum(action.verb == "wait" for _, action in page.past)
+    start = click(page.find("button", text=first))
+    actions = [action for _, action in page.past]
+    if start not in actions:
+        return start
+    ticks = len(actions) - actions.index(start)
     if ticks * tasks.get("button-delay").tick_ms < 1000 * int(seconds):
         return Action("wait")
     return click(page.find("button", text=second))
-
-
-def _clicked(page: Page, label: str) -> bool:
-    button = page.find("button", text=label)
-    return button is not None and button.has("focused")
 
 
 @oracle("click-widget")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from data_gen.oracles.base import OracleError, Page, click, oracle
 from data_gen.oracles.choices import submit
 from envs.action import Action
@@ -37,6 +39,32 @@ def identify_shape(page: Page) -> Action:
     kind, name = _kinds(figure)
     label = {"shape": name, "letter": "letter", "digit": "number"}[kind]
     return click(page.find("button", text=label.capitalize()))
+
+
+@oracle("count-sides", pixels=True)
+def count_sides(page: Page) -> Action:
+    """Read from the picture: a canvas has no elements."""
+    canvas = page.find("canvas")
+    if canvas is None:
+        raise OracleError("there is no canvas on the page")
+    x, y, width, height = page.box(canvas).astype(int)
+    sides = _corners(page.screenshot[y : y + height, x : x + width].mean(axis=-1) < 128)
+    return click(page.find("button", text=str(sides)))
+
+
+def _corners(drawn: np.ndarray) -> int:
+    """How many corners, 3 to 7, a regular outline has around the middle of a picture (bool, H x W).
+
+    Its distance from the middle, by direction, swings once for every corner.
+    """
+    rows, columns = np.nonzero(drawn)
+    if not rows.size:
+        raise OracleError("nothing is drawn")
+    offsets = (columns + 0.5 - drawn.shape[1] / 2) + 1j * (rows + 0.5 - drawn.shape[0] / 2)
+    directions = np.floor(np.angle(offsets) / (2 * np.pi) * 60).astype(int) % 60
+    reach = np.zeros(60)
+    np.maximum.at(reach, directions, np.abs(offsets))
+    return 3 + int(np.argmax(np.abs(np.fft.rfft(reach))[3:8]))
 
 
 @oracle("grid-coordinate")

@@ -13,6 +13,19 @@ def enter_text(page: Page) -> Action:
     return fill(page.find("input", id="tt"), text) or submit(page)
 
 
+@oracle("enter-text-2")
+def enter_text_2(page: Page) -> Action:
+    text, case = page.asked(r'^Type "(.+)" in all (upper|lower) case letters')
+    return fill(page.find("input", id="tt"), text.upper() if case == "upper" else text.lower()) or submit(page)
+
+
+@oracle("text-transform")
+def text_transform(page: Page) -> Action:
+    """The letters, each slanted in its own way, stand in the html one by one."""
+    drawn = page.find(id="captcha")
+    return fill(page.find("input", id="tt"), drawn.text if drawn else "") or submit(page)
+
+
 @oracle("enter-date")
 def enter_date(page: Page) -> Action:
     """Typed as the instruction writes it; the field's value is the ISO form of it."""

@@ -316,3 +316,31 @@ def test_a_named_task_without_an_oracle_is_refused(tmp_path):
 
 def test_provenance_names_the_versions():
     assert provenance()["versions"]["numpy"] == np.__version__
+
+
+def running(mark: str) -> list[str]:
+    """Command lines of the processes that have a text in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (process / "environ").read_bytes().decode(errors="replace"):
+                found.append((process / "cmdline").read_bytes().decode(errors="replace").replace("\0", " "))
+    return found
+
+
+def test_nothing_goes_on_when_the_command_is_killed(tmp_path):
+    mark = f"WEBAGENT_TEST={tmp_path}"
+    environment = os.environ | {"WEBAGENT_TEST": str(tmp_path)}
+    program = PROGRAM.replace("episodes=24, shard_episodes=2", "episodes=2000, shard_episodes=1000")
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "data")], env=environment)
+    try:
+        while not any("renderer" in command for command in running(mark)):
+            assert process.poll() is None, "ended before its first browser was there"
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
+    until = time.monotonic() + 60
+    while running(mark) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not [command[:80] for command in running(mark)]
