@@ -42,7 +42,13 @@ class Config:
 def main(config: Config) -> None:
     """Prints the table."""
     table = Table(title=f"episodes a second, screenshots stored; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for name in ("suite", "episodes", "steps an episode", "environment alone", *(f"{n} workers" for n in config.workers)):
+    for name in (
+        "suite",
+        "episodes",
+        "steps an episode",
+        "environment alone",
+        *(f"{n} workers" for n in config.workers),
+    ):
         table.add_column(name, justify="right")
     for suite in config.suites:
         rates = {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser as PlaywrightBrowser
-from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, Playwright, sync_playwright
 
 CANDIDATES = (
     "chromium-headless-shell",
@@ -133,7 +133,7 @@ class Browser:
         self.executable = find_chromium()
         self.sandbox = sandbox_wanted()
         self._watchdog = _Watchdog()
-        self._playwright = sync_playwright().start()
+        self._playwright = _driver()
         self._browser: PlaywrightBrowser | None = None
         self._pid = 0
         self.restart()
@@ -232,11 +232,25 @@ class Browser:
         with contextlib.suppress(Error):
             if self._browser is not None:
                 self._browser.close()
-        with contextlib.suppress(Exception):
-            self._playwright.stop()
 
 
+_drivers: dict[tuple[int, int], Playwright] = {}
 _shared: dict[tuple[int, int, BrowserConfig], Browser] = {}
+
+
+def _driver() -> Playwright:
+    """Playwright itself, of which a thread can have but one, whatever the number of its browsers."""
+    key = (os.getpid(), threading.get_ident())
+    if key not in _drivers:
+        _drivers[key] = sync_playwright().start()
+        atexit.register(_stop, key)
+    return _drivers[key]
+
+
+def _stop(key: tuple[int, int]) -> None:
+    if key[0] == os.getpid() and (driver := _drivers.pop(key, None)) is not None:
+        with contextlib.suppress(Exception):
+            driver.stop()
 
 
 def shared(config: BrowserConfig = BrowserConfig()) -> Browser:

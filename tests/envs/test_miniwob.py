@@ -210,3 +210,13 @@ def test_stable_baselines_takes_a_wrapper():
     check_env(env)
     assert isinstance(env.reset(seed=1)[0], np.ndarray)
     env.close()
+
+
+def test_browsers_of_two_kinds_live_in_one_process():
+    frames = []
+    for limit in (False, True):
+        env = gymnasium.make("webagent/click-button-v1", frame_limit=limit)
+        observation, _ = env.reset(seed=3)
+        frames.append(observation["screenshot"])
+        env.close()
+    np.testing.assert_array_equal(*frames)
