@@ -2,7 +2,8 @@
 
 The floor is the environment alone: one process that resets the same pages and carries out the same actions, with
 screenshots, and neither decides nor stores anything. What collection adds is the oracle's reading of the page, the PNG
-files and the parquet shards. Counted is the whole command, with the start of its processes and the loading of its pages.
+files and the parquet shards. Counted is the whole command, with the start of its processes and the loading of its
+pages.
 
     python benchmarks/bench_collect.py --suites webgum56 --episodes 40
 """

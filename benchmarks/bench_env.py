@@ -1,10 +1,11 @@
 """Reset and step of ``webagent/click-button-v1`` beside BrowserGym and Farama's miniwob, in one run.
 
 A reset is ``env.reset(seed=...)`` up to its first observation. A step is ``env.step`` of one click at coordinates that
-no listener of the page answers, never twice at the same place, up to the next observation. Each observation holds the page (our HTML with boxes,
-BrowserGym's DOM snapshot and accessibility tree, Farama's DOM elements) and a screenshot. Where the page's time comes
-in, each does what it does by default: ours runs the virtual clock 500 ms on, BrowserGym sleeps 0.5 s and slows each
-input by 100 ms, Farama does not wait. The first episode of each, with the start of its process, is not counted.
+no listener of the page answers, never twice at the same place, up to the next observation. Each observation holds the
+page (our HTML with boxes, BrowserGym's DOM snapshot and accessibility tree, Farama's DOM elements) and a screenshot.
+Where the page's time comes in, each does what it does by default: ours runs the virtual clock 500 ms on, BrowserGym
+sleeps 0.5 s and slows each input by 100 ms, Farama does not wait. The first episode of each, with the start of its
+process, is not counted.
 
 Each library has a virtual environment of its own under ``.bench/`` and a process of its own; all get the same browser
 binary, the same page seeds, and take turns of some episodes, so that noise of the machine hits all alike. What a

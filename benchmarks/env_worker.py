@@ -5,8 +5,8 @@ nothing outside the standard library is imported at the top. A line of JSON ``{"
 for one episode; the answer is a line ``{"reset": seconds, "step": [seconds, ...]}`` on stdout.
 
 The step is the same everywhere: a click on the yellow instruction line, which no listener answers, so that the
-episode goes on and every library has the same work to do. It goes to two places in turn, so that the pointer moves. Each library is used as its documentation says, with its
-defaults, by its ordinary click at coordinates.
+episode goes on and every library has the same work to do. It goes to two places in turn, so that the pointer moves.
+Each library is used as its documentation says, with its defaults, by its ordinary click at coordinates.
 """
 
 from __future__ import annotations
