@@ -6,6 +6,7 @@ comparison of strings can say; what follows from it stays for the network to lea
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -30,11 +31,15 @@ FEATURES = (
     "value in instruction", "has a value", "acted on", "acted on last", "row apart", "actable", "text",
     # which word it is, of those that both the instruction and the page hold: the same number on both sides
     *(f"shared word {number}" for number in range(SHARED)),
+    # of the numbers that stand at the same place in several like siblings, such as the prices of a list
+    "smallest of its like", "largest of its like",
 )  # fmt: skip
-"""In order. The reverse of a word's feature has the same number: the part tells them apart."""
+"""In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
+apart."""
 
 _F = {name: number for number, name in enumerate(FEATURES)}
 _LONGEST_NAME = 12
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: Sequence[Unit],
@@ -86,6 +91,7 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
             if unit.key in numbers:
                 row[numbers[unit.key]] = 1
     _elements(here, page, _keys(instruction), spans, acted, numbers)
+    _extremes(here, page)
     return features
 
 
@@ -183,18 +189,44 @@ def _chain(element: Element | None) -> Iterable[Element]:
         element = element.parent
 
 
+def _extremes(rows: np.ndarray, page: Sequence[Unit]) -> None:
+    feature: dict[int, int] = {}
+    for group in _groups([unit.element for unit in page if unit.opens and unit.element]):
+        places: dict[tuple[str, str, int], list[tuple[tuple[float, ...], Element]]] = {}
+        for child in group:
+            seen: Counter[tuple[str, str]] = Counter()
+            for element in (child, *child.walk()):
+                text = "".join(part for part in element.children if isinstance(part, str))
+                if figures := tuple(float(n.replace(",", "")) for n in _NUMBER.findall(text)):
+                    kind = (element.tag, " ".join(element.classes[:1]))
+                    places.setdefault((*kind, seen[kind]), []).append((figures, element))
+                    seen[kind] += 1
+        for found in places.values():
+            low, high = min(f for f, _ in found), max(f for f, _ in found)
+            if low != high:
+                feature |= {id(e): _F["smallest of its like"] for f, e in found if f == low}
+                feature |= {id(e): _F["largest of its like"] for f, e in found if f == high}
+    for row, unit in zip(rows, page, strict=True):
+        if unit.element is not None and id(unit.element) in feature and (unit.opens or unit.part == "text"):
+            row[feature[id(unit.element)]] = 1
+
+
+def _groups(shown: Sequence[Element]) -> Iterable[list[Element]]:
+    """The like siblings among the elements shown and those around them."""
+    parents = {id(e.parent): e.parent for holder in shown for e in _chain(holder) if e.parent is not None}
+    return (group for parent in parents.values() for group in like_children(parent))
+
+
 def _rows_apart(shown: Sequence[Element], instruction: set[str]) -> dict[int, set[str]]:
     """Those of several like siblings that hold a word of the instruction which few of the others hold.
 
     Returns:
         id of the element -> such words.
     """
-    parents = {id(e.parent): e.parent for holder in shown for e in _chain(holder) if e.parent is not None}
     found: dict[int, set[str]] = {}
-    for parent in parents.values():
-        for group in like_children(parent):
-            holds = [{*_keys(split_words(child.text))} & instruction for child in group]
-            counts = Counter(key for keys in holds for key in keys)
-            rare = {key for key, count in counts.items() if count <= max(1, len(group) // 3)}
-            found |= {id(child): keys & rare for child, keys in zip(group, holds, strict=True) if keys & rare}
+    for group in _groups(shown):
+        holds = [{*_keys(split_words(child.text))} & instruction for child in group]
+        counts = Counter(key for keys in holds for key in keys)
+        rare = {key for key, count in counts.items() if count <= max(1, len(group) // 3)}
+        found |= {id(child): keys & rare for child, keys in zip(group, holds, strict=True) if keys & rare}
     return found

@@ -145,7 +145,7 @@ class WebAgentModel(nn.Module):
         inputs = self.t5.shared(batch["input_ids"])
         mask = batch["attention_mask"]
         if self.config.match:
-            inputs = inputs + self.feature_embedding(batch["features"].to(inputs.dtype))
+            inputs = inputs + self.feature_embedding(batch["features"][..., : self.config.features].to(inputs.dtype))
         images = 0
         if self.config.vit and "frames" in batch:
             pictures, shown = self._pictures(batch, len(inputs), inputs.dtype)

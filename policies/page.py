@@ -26,7 +26,8 @@ _MEANT = re.compile(
 _GROUPS = frozenset("ul ol table tr td th select p h1 h2 h3 svg g form fieldset nav".split())
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _SHAPES = frozenset("circle ellipse rect polygon text line".split())
-_LONGEST_VALUE = 60
+_LONGEST_VALUE = 240
+"""Characters of a field's value, or of a label, beyond which its middle is left out."""
 
 
 @dataclass(eq=False, slots=True)
@@ -179,7 +180,7 @@ def _details(node: Element, refs: bool, boxes: np.ndarray | None, first_offscree
     for name in ("placeholder", "alt", "title", "aria-label"):
         if attributes.get(name, "").strip() and attributes[name] != node.text:
             yield f"{name}=", ""
-            yield attributes[name][:_LONGEST_VALUE], "label"
+            yield _shortened(attributes[name]), "label"
     for name in ("fill", "stroke", "style"):
         if attributes.get(name):
             yield re.sub(r"[a-z-]+: ?", "", attributes[name]), "label"
@@ -194,7 +195,14 @@ def _details(node: Element, refs: bool, boxes: np.ndarray | None, first_offscree
             yield f"{flag} {node.attributes[flag]}".strip(), "name"
     if node.has("value") and node.tag != "option":
         yield "value=", ""
-        yield node.value[:_LONGEST_VALUE], "value"
+        yield _shortened(node.value), "value"
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    half = _LONGEST_VALUE // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 def _geometry(node: Element, boxes: np.ndarray | None) -> Iterator[tuple[str, str]]:

@@ -206,3 +206,19 @@ def test_screenshots_of_any_size_are_fitted():
     assert (fitted[:90, :80] == 0).all() and (fitted[:90, 80:] == 200).all() and (fitted[90:] == 255).all()
     same = np.ones((210, 160, 3), np.uint8)
     assert fit_frame(same, 210, 160) is same
+
+
+def test_match_features_compare_the_numbers_of_like_rows():
+    processor = Processor(ProcessorConfig(), OWN)
+    flights = "".join(
+        f"<div class=flight><div class=time>{time}</div><button ref={ref} class=price>Book for ${price}</button></div>"
+        for ref, (time, price) in enumerate((("8h 8m", "1,099"), ("2h 45m", "399"), ("2h 5m", "420")))
+    )
+    page = {"instruction": "Book the cheapest flight.", "html": f"<div>{flights}</div>", "last_error": ""}
+    small, large = "smallest of its like", "largest of its like"
+    assert [features(processor, page, ref) & {small, large} for ref in range(3)] == [{large}, {small}, set()]
+    example = processor.encode(page)
+    column = FEATURES.index(small)
+    marked = [unit.text for unit, place in zip(example.units, example.places, strict=True)
+              if example.features[place, column] and unit.element.classes == ["time"]]  # fmt: skip
+    assert marked == ["<div", "2h", "5m"]
