@@ -64,6 +64,7 @@ def main(config: Config) -> None:
                     console=Console(quiet=True),
                 )
                 rates[workers] = time.perf_counter() - start
+            out = Path(folder) / str(config.workers[0])
             rows = read_dataset(out, columns=["episode_id", "task", "seed", "action"]).to_pylist()
         episodes = [list(steps) for _, steps in groupby(rows, key=lambda row: row["episode_id"])]
         floor = len(episodes) / replay(episodes)

@@ -30,7 +30,7 @@ from data_gen.dataset import TRAINING_SEEDS, DatasetWriter, Row, episode_rows
 from data_gen.progress import CollectionProgress
 from data_gen.shards import Shard, write_shard
 from data_gen.variety import Relabelled, Renumbered, Stray
-from envs import tasks
+from envs import miniwob, tasks
 from envs.loop import Episode, Policy, RandomPolicy, run_episode
 from envs.workers import spread
 
@@ -258,9 +258,11 @@ class _Worlds:
 
     def env(self, resized: bool) -> gymnasium.Env:
         if resized not in self._made:
-            size = {"viewport": tuple(int(self._random.integers(*b)) for b in (WIDTHS, HEIGHTS))} if resized else {}
+            viewport = (miniwob.WIDTH, miniwob.HEIGHT)
+            if resized:
+                viewport = (int(self._random.integers(*WIDTHS)), int(self._random.integers(*HEIGHTS)))
             env = gymnasium.make(
-                f"webagent/{self._task}-v1", screenshot=self._config.screenshot, frame_limit=True, **size
+                f"webagent/{self._task}-v1", screenshot=self._config.screenshot, viewport=viewport, frame_limit=True
             )
             self._stack.callback(env.close)
             self._made[resized] = env

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import joblib
 from rich.table import Table
 
 from data_gen.collect import CollectConfig, collect
@@ -49,8 +50,8 @@ class BootstrapConfig:
     """Rounds of rolling out and training again, after the one on the demonstrations."""
     episodes: int = 20
     """Validation episodes per task after each round."""
-    workers: int = -1
-    """Processes, each with a browser of its own; -1 is one for each core."""
+    workers: int = field(default_factory=joblib.cpu_count)
+    """Processes, each with a browser of its own."""
     training: TrainConfig = field(
         default_factory=lambda: TrainConfig(data=(), out=Path(), steps=500, image_dropout=1.0, threads=1, jobs=2)
     )
@@ -116,7 +117,7 @@ def _gather(config: BootstrapConfig, number: int) -> Path:
         first_seed=TRAINING_SEEDS.start + number * SEEDS_A_ROUND,
         policy=str(config.out / f"run-{number - 1}") if number else "oracle",
         screenshot=config.pictures,
-        **({} if config.workers == -1 else {"workers": config.workers}),
+        workers=config.workers,
     )
     return collect_with(collection) if number else collect(collection)
 
