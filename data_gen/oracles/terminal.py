@@ -8,7 +8,10 @@ from data_gen.oracles.base import OracleError, Page, click, oracle, write
 from envs.action import Action
 
 
-@oracle("terminal")
+@oracle(
+    "terminal",
+    limit="the page takes the first letters of an extension for it wherever they stand: shark.sh cannot be removed",
+)
 def terminal(page: Page) -> Action:
     """``ls``, then ``rm`` with the first file that fits; each is typed and sent."""
     files = _listing(page)
