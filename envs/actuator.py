@@ -72,8 +72,9 @@ class Actuator:
 
     def park(self) -> None:
         """Takes the pointer off the page, so that nothing is hovered."""
-        # By a release alone: it moves the pointer at once, as a press does (see ``_press``), and clicks nothing.
-        self._mouse("mouseReleased", _PARKED, _PARKED, clicks=0)
+        # By a click beside everything, which also closes what is open, and makes keys scroll the page itself again and
+        # not what was clicked last.
+        self._press(_PARKED, _PARKED, clicks=1)
 
     def carry_out(self, action: Action, seen: Seen) -> None:
         """Does it. What was seen must be the latest.
@@ -119,12 +120,9 @@ class Actuator:
         # No move before it: the browser derives over, enter and leave from the press itself, whereas a move of its own
         # would be held back until the next 60 Hz frame, and the next screenshot with it.
         for kind in ("mousePressed", "mouseReleased"):
-            self._mouse(kind, x, y, clicks)
-
-    def _mouse(self, kind: str, x: float, y: float, clicks: int) -> None:
-        self._session.send(
-            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": clicks}
-        )
+            self._session.send(
+                "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": clicks}
+            )
 
     def _point(self, ref: int | str, seen: Seen) -> tuple[float, float]:
         point = seen.points.get(int(ref))

@@ -12,14 +12,7 @@
   const curtain = new CSSStyleSheet({ disabled: true });
   curtain.replaceSync("html{opacity:0!important}");
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet, curtain];
-  window.addEventListener("mouseup", ({ clientX }) => { if (clientX < 0) curtain.disabled = false; }, true);
-
-  // A press beside everything: what is open, such as a calendar or a list, closes.
-  function pressBeside() {
-    for (const type of ["mousedown", "mouseup", "click"]) {
-      document.documentElement.dispatchEvent(new MouseEvent(type, { bubbles: true, cancelable: true }));
-    }
-  }
+  window.addEventListener("mousedown", ({ clientX }) => { if (clientX < 0) curtain.disabled = false; }, true);
 
   function rest() {
     if (document.activeElement && document.activeElement !== document.body) document.activeElement.blur();
@@ -51,7 +44,6 @@
     // Returns what is to be seen, with the instruction, or null where what is left of the last episode still moves: then the
     // page has to be loaded anew. A page that was just loaded may have something that always moves.
     async start(seed, milliseconds, fresh, options) {
-      if (!fresh) pressBeside();
       rest();
       if (!fresh) await clock.advance(1000);
       if (core.EP_TIMER !== null) { clearTimeout(core.EP_TIMER); core.EP_TIMER = null; }

@@ -75,7 +75,7 @@ BAD_INPUT = {
     "unknown suite": (["bench", "--suite", "nonsense", "--policy", "random"], "unknown suite 'nonsense'"),
     "suite of tasks": (["tasks", "--suite", "nonsense"], "unknown suite 'nonsense'"),
     "wrong checkpoint": (["bench", "--tasks", "click-button", "--policy", "."], "is not whole"),
-    "no oracle": (["bench", "--tasks", "chase-circle", "--policy", "oracle"], "no oracle for task 'chase-circle'"),
+    "no oracle": (["bench", "--tasks", "hover-shape", "--policy", "oracle"], "no oracle for task 'hover-shape'"),
     "no episodes": (["bench", "--policy", "random", "--episodes", "0"], "--episodes must be at least 1"),
     "result is a folder": (["bench", "--policy", "random", "--json", "."], "it is a folder"),
     "report is a file": (["bench", "--policy", "random", "--report", "file/below"], "is a file, not a folder"),
