@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from data_gen.collect import SCRIPTED
 from envs.action import PAGE_VERBS, SIGNATURES
 from envs.loop import Policy, RandomPolicy
 
-SCRIPTED = ("oracle", "random")
 EMBEDDED = "embedded"
 
 Image = Literal["real", "none"]

@@ -20,11 +20,11 @@ from rich.table import Table
 from data_gen.dataset import DatasetError, read_dataset
 from envs.action import Action
 from envs.workers import spread
+from webagent.benchmark import EVALUATION_SEED
 from webagent.output import UsageError, check_folder_writable, console, write_whole
 from webagent.report import Trace, TraceStep, dataset_page, marks_of
 from webagent.results import start_page
 
-EVALUATION_SEED = 5_000_000
 SAMPLE = 200
 """Steps per task of which the tokens are counted."""
 BLANK = (160, 210)
