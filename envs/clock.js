@@ -2,7 +2,7 @@
 // still until `advance(ms)` is called, and then run in order. Runs before any script of the page.
 (() => {
   const EPOCH = 1735732800000; // 2025-01-01 12:00 UTC
-  const FRAME = 16;
+  const FRAME = 48; // ms between animation frames: nobody sees those between two observations, and drawing them costs time
   const MAX_CALLBACKS = 20000; // in one advance: a page that never stops scheduling must not hang it
   const RealDate = Date;
   let now = EPOCH;
