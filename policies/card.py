@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from policies import checkpoint
+
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
     from policies.run import Run
 
-NOT_IN_CARD = ("data", "out", "resume", "stop_at", "save_minutes", "jobs", "browser_episodes")
+NOT_IN_CARD = ("data", "out", "init", "resume", "stop_at", "save_minutes", "jobs", "browser_episodes")
 """Settings that say where and when, not how."""
 
 RESULTS = "## Measured in the browser"
@@ -25,6 +27,8 @@ def training_card(run: Run, model: WebAgentModel) -> str:
     on_gpu = device.type == "cuda"
     hardware = torch.cuda.get_device_name(device) if on_gpu else f"{torch.get_num_threads()} threads of a CPU"
     start = " and ".join(part for part in (config.t5, config.vit) if part) or "from scratch"
+    if config.init:
+        start = f"on from the checkpoint {checkpoint.sha256(config.init)[:16]}"
     counts = run.table.group_by("task").aggregate([("episode_id", "count_distinct"), ("step", "count")])
     rows = []
     for row in counts.sort_by("task").to_pylist():

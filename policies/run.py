@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TENSORS, STATE, LOG = "training.safetensors", "training.json", "log.jsonl"
 
-FREE = ("data", "out", "resume", "stop_at", "save_minutes", "browser_episodes", "jobs", "threads")
+FREE = ("data", "out", "init", "resume", "stop_at", "save_minutes", "browser_episodes", "jobs", "threads")
 """Settings that a resumed training may change: none of them decides what is learnt."""
 
 
@@ -156,13 +156,14 @@ class Log:
 
 
 def _identity(config: TrainConfig, table: pa.Table) -> dict[str, Any]:
-    """What decides what is learnt: the settings, and the data, wherever they lie."""
+    """What decides what is learnt: the settings, and the data and first weights, wherever they lie."""
     settings = {name: value for name, value in asdict(config).items() if name not in FREE}
     digest = hashlib.sha256()
     for column in ("episode_id", "html", "action"):
         for text in table[column].to_pylist():
             digest.update(text.encode() + b"\0")
-    return settings | {"data": digest.hexdigest()[:16]}
+    begun = checkpoint.sha256(config.init)[:16] if config.init else ""
+    return settings | {"data": digest.hexdigest()[:16], "init": begun}
 
 
 def _training_tensors(model: WebAgentModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

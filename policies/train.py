@@ -40,6 +40,8 @@ class TrainConfig:
     """Folders that `webagent collect` wrote."""
     out: Path
     """Folder of the run: checkpoints and logs."""
+    init: Path | None = None
+    """Checkpoint, or run, whose weights and processor the training begins with, such as that of an earlier stage."""
     size: str = "mini"
     """Shape of the network where it is trained from scratch."""
     t5: str | None = None
@@ -106,16 +108,20 @@ def train(config: TrainConfig) -> Path:
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
     main = accelerator.is_main_process
 
+    if config.init and (config.t5 or config.vit):
+        raise TrainError("--init brings a whole policy: leave out --t5 and --vit")
     table = read_trajectories(config.data)
     run = Run(config, table)
     accelerator.wait_for_everyone()
 
     # A run begins by writing a checkpoint of step 0. From there on, beginning and resuming are the same.
     if main and not config.resume:
-        processor = Processor.build(
-            replace(config.processor, tokenizer=config.processor.tokenizer or config.t5 or ""), corpus(table)
-        )
-        model = new_model(config, processor)
+        if config.init:
+            model, processor, _ = checkpoint.load(config.init, str(device))
+        else:
+            tokenizer = config.processor.tokenizer or config.t5 or ""
+            processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))
+            model = new_model(config, processor)
         run.save(model, model, new_optimizer(model, config), processor)
     accelerator.wait_for_everyone()
     average, processor = run.restore(device)

@@ -164,6 +164,20 @@ def test_resuming_a_finished_run_changes_nothing(config):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_a_later_stage_begins_with_the_weights_and_words_of_the_earlier(config, tmp_path):
+    first = train(config)
+    other = write_dataset(tmp_path / "other", first_seed=11_000_000)
+    stage = replace(config, data=(other,), out=tmp_path / "stage", init=first)
+    begun = train(replace(stage, out=tmp_path / "still", lr=0.0, stop_at=1))
+    assert (begun / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
+    weights = [safetensors.torch.load_file(folder / "model.safetensors") for folder in (first, begun)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    train(replace(stage, stop_at=4))
+    assert differing(train(replace(stage, resume=True)), train(replace(stage, out=tmp_path / "whole"))) == []
+    with pytest.raises(TrainError, match="begun with other settings: init"):
+        train(replace(stage, resume=True, init=None))
+
+
 def test_micro_batches_do_not_change_the_gradient(config, tmp_path, monkeypatch):
     monkeypatch.setitem(SIZES, "tiny", ({**TINY[0], "dropout_rate": 0.0}, *TINY[1:]))
     config = replace(config, steps=1, image_dropout=1.0, bf16=False, warmup=0.0)
