@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from transformers import DynamicCache, EncoderDecoderCache
 
 from envs.action import PAGE_VERBS, Action
 from policies.model import NEVER, Encoded, WebAgentModel
 from policies.processor import Example, Processor
+from policies.stepping import DecoderSteps
 from policies.writer import View, Writer
 
 
@@ -50,28 +50,26 @@ def decode(model: WebAgentModel, processor: Processor, examples: Sequence[Exampl
     device = next(model.parameters()).device
     batch = {name: tensor.to(device) for name, tensor in processor.collate(examples).items()}
     encoded = model.encode(batch)
-    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    decoder = DecoderSteps(model.t5, encoded.hidden, encoded.mask)
     views = [View(processor, example, verbs) for example in examples]
     live = [_Hypothesis(n, n, Writer(view), 0.0, -1, -1) for n, view in enumerate(views)]
     done: list[list[_Hypothesis]] = [[] for _ in examples]
     vocabulary = processor.vocab_size
+    rows = [*range(len(live))]
     for step in range(processor.config.max_steps):
-        rows = torch.tensor([h.example for h in live], device=device)
-        if step:
-            cache.reorder_cache(torch.tensor([h.row for h in live], device=device))  # type: ignore[arg-type]
-        seen = Encoded(encoded.hidden[rows], encoded.mask[rows], encoded.text[rows])
-        part = {name: batch[name][rows] for name in ("words", "following", "verbs")}
-        part |= {name: batch[name] for name in ("vocabulary_masks", "verb_ids")}
+        before = None
+        if [h.row for h in live] != rows:
+            before = torch.tensor([h.row for h in live], device=device)
+            encoded = Encoded(*(tensor[before] for tensor in encoded))
+            batch |= {name: batch[name][before] for name in ("words", "following", "verbs")}
+            rows = [*range(len(live))]
         last = torch.tensor([[h.token, h.place] for h in live], device=device)
         steps = slice(0, 1 if step else 0)
-        inputs = model.decoder_inputs(seen, last[:, :1][:, steps], last[:, 1:][:, steps])[:, -1:]
-        hidden = model.t5.decoder(
-            inputs_embeds=inputs, encoder_hidden_states=seen.hidden, encoder_attention_mask=seen.mask,
-            past_key_values=cache, use_cache=True,
-        ).last_hidden_state  # fmt: skip
+        inputs = model.decoder_inputs(encoded, last[:, :1][:, steps], last[:, 1:][:, steps])[:, -1:]
+        hidden = decoder(inputs, before)
         kinds = torch.tensor([[int(h.writer.kind)] for h in live], device=device)
         allowed = torch.tensor([[h.writer.allowed] for h in live], device=device)
-        scores = model.scores(hidden, seen, part, kinds, allowed, last[:, 1:])[:, 0]
+        scores = model.scores(hidden, encoded, batch, kinds, allowed, last[:, 1:])[:, 0]
         if not model.config.copy:
             scores = scores[:, :vocabulary]
         open_ = torch.ones_like(scores, dtype=torch.bool)

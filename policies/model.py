@@ -49,6 +49,8 @@ class Encoded(NamedTuple):
     """bool [B, I + L], False where there is nothing."""
     text: Tensor
     """float [B, L, d_model], the text's part of ``hidden``."""
+    keys: Tensor
+    """float [B, L, 2 d_model], what the pointer head compares with, for elements and for words; ``text`` without it."""
 
 
 class WebAgentModel(nn.Module):
@@ -152,7 +154,8 @@ class WebAgentModel(nn.Module):
             images = pictures.shape[1]
             inputs, mask = torch.cat([pictures, inputs], 1), torch.cat([shown, mask], 1)
         hidden = self.t5.encoder(inputs_embeds=inputs, attention_mask=mask).last_hidden_state
-        return Encoded(hidden, mask, hidden[:, images:])
+        text = hidden[:, images:]
+        return Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text)
 
     def decoder_inputs(self, encoded: Encoded, tokens: Tensor, places: Tensor) -> Tensor:
         """What the decoder sees of the steps so far, the start token before them.
@@ -202,7 +205,7 @@ class WebAgentModel(nn.Module):
         fits = torch.ones_like(may).index_copy(-1, batch["verb_ids"], bits.bool())
         logits = logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
 
-        query, key = self.point_query(hidden), self.point_key(encoded.text)
+        query, key = self.point_query(hidden), encoded.keys
         width = hidden.shape[-1]
         element, word = ((query[..., s] @ key[..., s].transpose(1, 2)).float() * width**-0.5
                          for s in (slice(width), slice(width, None)))  # fmt: skip

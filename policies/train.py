@@ -72,8 +72,9 @@ class TrainConfig:
     """Decay of the average of the weights, which is what is evaluated and saved."""
     image_dropout: float = 0.1
     """Share of micro-batches without screenshots, so that the policy also works without; at 1 none is ever read."""
-    bf16: bool = True
-    """Multiply in bfloat16 (autocast); weights and optimizer stay float32."""
+    bf16: bool | None = None
+    """Multiply in bfloat16 (autocast); weights and optimizer stay float32. Where not said: if the hardware does so by
+    itself, since a processor that has to emulate it takes eight times as long."""
     eval_every: int = 500
     """Steps from one held-out evaluation, and weighting of the tasks by it, to the next."""
     eval_episodes: int = 40
@@ -106,6 +107,7 @@ def train(config: TrainConfig) -> Path:
         torch.set_num_threads(config.threads)
     accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
+    config = replace(config, bf16=multiplies_bf16(device) if config.bf16 is None else config.bf16)
     main = accelerator.is_main_process
 
     if config.init and (config.t5 or config.vit):
@@ -117,7 +119,8 @@ def train(config: TrainConfig) -> Path:
     # A run begins by writing a checkpoint of step 0. From there on, beginning and resuming are the same.
     if main and not config.resume:
         if config.init:
-            model, processor, _ = checkpoint.load(config.init, str(device))
+            earlier, processor, _ = checkpoint.load(config.init, str(device))
+            model = with_all_features(earlier)
         else:
             tokenizer = config.processor.tokenizer or config.t5 or ""
             processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))
@@ -159,7 +162,7 @@ def train(config: TrainConfig) -> Path:
                     batch = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
                     # Gradients travel between devices once a step, with the last micro-batch.
                     with nullcontext() if number == len(micro_batches) else accelerator.no_sync(network):
-                        with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
+                        with torch.autocast(device.type, torch.bfloat16, enabled=bool(config.bf16)):
                             output = network(batch)
                         loss = output.per_sample_loss.sum()
                         (loss * world / config.batch_size).backward()  # devices average; the step needs their sum
@@ -194,7 +197,7 @@ def train(config: TrainConfig) -> Path:
             if run.step == leg.stop:
                 image = config.image_dropout < 1
                 groups = data.micro_batches(tests[rank::world], config.micro_tokens, config.padding)
-                run.held_out = held_out_accuracy(average, data, tests, groups, accelerator, config.bf16, image)
+                run.held_out = held_out_accuracy(average, data, tests, groups, accelerator, bool(config.bf16), image)
                 sampler.reweigh({task: 1 - result["episodes"] for task, result in run.held_out.items()})
                 run.leg, run.sampler = leg.stop, sampler.state
                 if log:
@@ -221,6 +224,19 @@ def new_model(config: TrainConfig, processor: Processor) -> WebAgentModel:
     return WebAgentModel(ModelConfig.size(config.size, vocab_size=processor.vocab_size, **shape))
 
 
+def with_all_features(model: WebAgentModel) -> WebAgentModel:
+    """The same function, with room for match features that came later than the model."""
+    features = ModelConfig().features
+    if not model.config.match or model.config.features == features:
+        return model
+    wider = WebAgentModel(replace(model.config, features=features))
+    state = model.state_dict()
+    missing = features - model.config.features
+    state["feature_embedding.weight"] = torch.nn.functional.pad(state["feature_embedding.weight"], (0, missing))
+    wider.load_state_dict(state)
+    return wider.to(next(model.parameters()).device)
+
+
 def new_optimizer(model: WebAgentModel, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW with its moments in place, so that there is something to restore into."""
     optimizer = torch.optim.AdamW(
@@ -235,6 +251,14 @@ def new_optimizer(model: WebAgentModel, config: TrainConfig) -> torch.optim.Opti
                 "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
             }
     return optimizer
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions of its own for bfloat16; False for a processor that does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    features = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(on is True for name, on in features.items() if name.endswith("bf16"))
 
 
 def schedule(step: int, config: TrainConfig) -> float:

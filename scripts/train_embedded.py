@@ -1,25 +1,52 @@
 """Makes the embedded checkpoint from nothing: collect, train, evaluate, write policies/embedded with its model card.
 
-    python scripts/train_embedded.py --work work/embedded
+    python scripts/train_embedded.py --work runs/embedded
 
-Every stage goes on where it stopped, so the command can be given again after an interruption.
+Training goes in stages. Each adds demonstrations on new pages and, from the second on, episodes in which the policy of
+the stage before acts and the expert labels what it meets (DAgger, Ross et al. 2011); it goes on from that policy's
+weights. Every part goes on where it stopped, so the command can be given again after an interruption.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 import tyro
 
 from data_gen.collect import CollectConfig, collect
+from data_gen.dataset import TRAINING_SEEDS
 from policies import checkpoint
 from policies.card import with_results
 from policies.train import TrainConfig, train
 from webagent.agents import EMBEDDED, Image
 from webagent.benchmark import EVALUATION_SEED, BenchConfig, bench
+from webagent.collection import collect_with
 from webagent.results import BenchResult
+
+SEEDS_A_STAGE = 1_000_000
+"""Page seeds from the first of a stage to that of the next; rollouts begin half way."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the training."""
+
+    demonstrations: int
+    """Episodes of the expert per task, collected for this stage."""
+    rollouts: int
+    """Episodes per task in which the policy of the stage before acts and the expert labels; 0 in the first stage."""
+    steps: int
+    """Optimizer steps."""
+    lr: float
+    """Highest learning rate."""
+
+
+STAGES = (
+    Stage(demonstrations=100, rollouts=0, steps=1_800, lr=6e-4),
+    Stage(demonstrations=200, rollouts=40, steps=2_600, lr=6e-4),
+)
 
 
 @dataclass
@@ -27,15 +54,13 @@ class Recipe:
     """Makes the embedded checkpoint."""
 
     work: Path
-    """Folder for the dataset, the training run and the results; some GB."""
+    """Folder for datasets, training runs and results; some GB."""
     out: Path = checkpoint.EMBEDDED
     """Folder of the finished checkpoint."""
     suite: str = "webgum56"
     """Tasks that are learnt and measured."""
-    episodes: int = 1000
-    """Episodes collected per task."""
     recovery: float = 0.25
-    """Share of episodes with one mistake, from which the expert recovers."""
+    """Share of demonstrations with one mistake, from which the expert recovers."""
     workers: int = 4
     """Processes that collect and measure."""
     eval_episodes: int = 100
@@ -44,25 +69,23 @@ class Recipe:
     """First page seed that is measured on; take 4000000, a validation seed, to try the recipe out."""
     training: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            data=(), out=Path(), steps=2_300, image_dropout=0.85, eval_every=400, eval_episodes=12, threads=1, jobs=2
+            data=(), out=Path(), image_dropout=0.85, eval_every=400, eval_episodes=12, threads=1, jobs=2
         )
     )
-    """How to train; data and out follow from `work`."""
+    """How to train; data, out, init, steps and lr follow from the stage."""
 
 
 def main(recipe: Recipe) -> None:
-    """Runs the stages one after another."""
-    demonstrations = CollectConfig(
-        out=recipe.work / "data",
-        suite=recipe.suite,
-        episodes=recipe.episodes,
-        recovery=recipe.recovery,
-        workers=recipe.workers,
-    )
-    training = recipe.training
-    training.data, training.out = (collect(demonstrations),), recipe.work / "run"
-    training.resume = checkpoint.latest(training.out) is not None
-    model, processor, card = checkpoint.load(train(training))
+    """Runs the stages one after another, then measures."""
+    run, data = None, ()
+    for number, stage in enumerate(STAGES):
+        data = (*data, *stage_data(recipe, number, stage, run))
+        out = recipe.work / f"run{number}"
+        resume = checkpoint.latest(out) is not None
+        run = train(
+            replace(recipe.training, data=data, out=out, init=run, steps=stage.steps, lr=stage.lr, resume=resume)
+        )
+    model, processor, card = checkpoint.load(run)
     # bfloat16 halves the file; what is measured below is what is shipped.
     checkpoint.save(recipe.out, model, processor, card, dtype=torch.bfloat16)
     policy = EMBEDDED if recipe.out == checkpoint.EMBEDDED else str(recipe.out)
@@ -82,6 +105,47 @@ def main(recipe: Recipe) -> None:
         )
         sections.append(f"### {title}\n\n{_table(results)}")
     checkpoint.write_card(recipe.out, with_results(card, "\n\n".join(sections)))
+
+
+def stage_data(recipe: Recipe, number: int, stage: Stage, before: Path | None) -> list[Path]:
+    """Collects what a stage adds; datasets that are there already are left as they are.
+
+    Args:
+        recipe: the settings.
+        number: of the stage, from 0.
+        stage: what it adds.
+        before: checkpoint of the stage before.
+
+    Returns:
+        The folders of the datasets.
+    """
+    first = TRAINING_SEEDS.start + number * SEEDS_A_STAGE
+    usual = CollectConfig(recipe.work, suite=recipe.suite, workers=recipe.workers, shard_episodes=50)
+    folders = [
+        collect(
+            replace(
+                usual,
+                out=recipe.work / f"demonstrations{number}",
+                episodes=stage.demonstrations,
+                first_seed=first,
+                recovery=recipe.recovery,
+            )
+        )
+    ]
+    if before is not None and stage.rollouts:
+        folders.append(
+            collect_with(
+                replace(
+                    usual,
+                    out=recipe.work / f"rollouts{number}",
+                    episodes=stage.rollouts,
+                    first_seed=first + SEEDS_A_STAGE // 2,
+                    policy=str(before),
+                    relabel=True,
+                )
+            )
+        )
+    return folders
 
 
 def _table(results: BenchResult) -> str:

@@ -10,6 +10,7 @@ from policies.decoding import decode
 from policies.model import WebAgentModel
 from policies.policy import LearntPolicy
 from policies.processor import Processor
+from policies.stepping import DecoderSteps
 from tests.policies.pages import DATE, LOGIN, OWN, PAGES, TABS, TINY, actions
 
 
@@ -95,6 +96,23 @@ def test_what_was_learnt_is_decoded_with_its_probability(copy):
         losses = model(batch).per_sample_loss.tolist()
         for loss, decision in zip(losses, decode(model, processor, examples), strict=True):
             assert decision.score >= -loss - 1e-4
+
+
+@torch.no_grad()
+def test_steps_equal_the_whole_decoder_also_where_hypotheses_change_places():
+    model, _ = parts(0)
+    hidden, mask = torch.randn(3, 7, 32), torch.rand(3, 7) > 0.3
+    mask[:, 0] = True
+    steps = DecoderSteps(model.t5, hidden, mask)
+    examples, inputs = torch.arange(3), torch.zeros(3, 0, 32)
+    for before in (None, torch.tensor([2, 0, 0, 1]), None, torch.tensor([3, 1])):
+        if before is not None:
+            examples, inputs = examples[before], inputs[before]
+        inputs = torch.cat([inputs, torch.randn(len(inputs), 1, 32)], 1)
+        whole = model.t5.decoder(
+            inputs_embeds=inputs, encoder_hidden_states=hidden[examples], encoder_attention_mask=mask[examples]
+        ).last_hidden_state
+        torch.testing.assert_close(steps(inputs[:, -1:], before), whole[:, -1:], atol=1e-5, rtol=1e-5)
 
 
 def test_more_beams_find_no_worse():
