@@ -42,6 +42,9 @@ class ProcessorConfig:
         return _from_dict(cls, values)
 
 
+IMAGE_TOKENS = ("local", "temporal", "both")
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """The network: a Flan-shaped T5, a ViT, and additions that can be switched off one by one."""
@@ -56,6 +59,9 @@ class ModelConfig:
     """Subtracted from pixels in 0..1, per channel."""
     pixel_std: tuple[float, ...] = (0.5, 0.5, 0.5)
     """What pixels are divided by after that, per channel."""
+    image_tokens: str = "local"
+    """What the encoder gets of each screenshot: ``local``, a token for each patch; ``temporal``, one token for all of
+    it (the ViT's class token); ``both``."""
     frames: int = 2
     """Screenshots that go in."""
     height: int = 210
@@ -70,6 +76,10 @@ class ModelConfig:
     """Embeddings added where a word of the page also stands in the instruction or the history, and the reverse."""
     mimetic: bool = True
     """Half of the attention heads begin by looking for their like, the others at their neighbours."""
+
+    def __post_init__(self) -> None:
+        if self.image_tokens not in IMAGE_TOKENS:
+            raise ValueError(f"unknown image tokens {self.image_tokens!r}; expected one of: {', '.join(IMAGE_TOKENS)}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -21,6 +21,7 @@ from rich.progress import track
 
 from data_gen.dataset import decode_screenshot, read_dataset
 from envs.action import Action
+from policies.images import ImageMode, stand_in
 from policies.processor import Example, Processor, TargetError, history_item
 
 COLUMNS = ["episode_id", "step", "task", "instruction", "html", "boxes", "refs", "screenshot", "last_error", "action",
@@ -87,9 +88,13 @@ class Samples:
     screenshots: pa.ChunkedArray
     lengths: np.ndarray
     """Tokens of each row's input text; zero without an example."""
+    image: ImageMode = "real"
+    """What stands in for the screenshots."""
 
     @classmethod
-    def encode(cls, table: pa.Table, processor: Processor, jobs: int = 1, quiet: bool = True) -> Samples:
+    def encode(
+        cls, table: pa.Table, processor: Processor, jobs: int = 1, quiet: bool = True, image: ImageMode = "real"
+    ) -> Samples:
         """Tokenises every row, ``jobs`` processes at work."""
         firsts = np.flatnonzero(table["step"].to_numpy() == 0)
         bounds = [*firsts[::200].tolist(), table.num_rows]
@@ -105,6 +110,7 @@ class Samples:
             starts=np.repeat(firsts, np.diff([*firsts, table.num_rows])),
             screenshots=table["screenshot"],
             lengths=np.array([len(example) if example else 0 for example in examples]),
+            image=image,
         )
 
     def micro_batches(self, rows: np.ndarray, tokens: int, padding: int) -> list[np.ndarray]:
@@ -130,15 +136,17 @@ class Samples:
     ) -> dict[str, torch.Tensor]:
         """One padded micro-batch, its frames decoded; with an image dropout of 1 no screenshot is looked at."""
         examples = [self.examples[row] for row in rows.tolist()]
-        if image_dropout < 1:
-            examples = [replace(example, frames=self._frames(row)) for example, row in zip(examples, rows, strict=True)]
+        if image_dropout < 1 and self.image != "none":
+            noise = rng or np.random.default_rng(0)
+            pairs = zip(examples, rows, strict=True)
+            examples = [replace(example, frames=self._frames(row, noise)) for example, row in pairs]
         return self.processor.collate(examples, rng, image_dropout)
 
-    def _frames(self, row: int) -> list[np.ndarray | None]:
+    def _frames(self, row: int, noise: np.random.Generator) -> list[np.ndarray | None]:
         frames: list[np.ndarray | None] = []
         for earlier in range(row - self.processor.config.frames + 1, row + 1):
             png = self.screenshots[earlier].as_py() if earlier >= self.starts[row] else None
-            frames.append(None if png is None else decode_screenshot(png))
+            frames.append(None if png is None else stand_in(decode_screenshot(png), self.image, noise))
         return frames
 
 

@@ -1,7 +1,8 @@
 """The network: transformers' T5 in its Flan shape, timm's ViT in front of it, and additions that can be switched off.
 
-The patch tokens of the last screenshots, with an embedding of which frame they are of, go through a linear layer into
-the encoder's input sequence, before the text (WebGUM, arXiv 2305.11854, section 4.1). With the image off and every
+The patch tokens of the last screenshots, or a token for each whole screenshot, or both, go through a linear layer into
+the encoder's input sequence, before the text, with an embedding of which frame they are of (local and temporal tokens
+in WebGUM, arXiv 2305.11854, section 4.1). With the image off and every
 addition off, this is transformers' ``T5ForConditionalGeneration``, number by number.
 
 Additions:
@@ -246,14 +247,16 @@ class WebAgentModel(nn.Module):
         return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
 
     def _pictures(self, batch: dict[str, Tensor], size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Image tokens [B, frames * patches, d_model] and which of them there are, bool [B, frames * patches]."""
+        """Image tokens [B, frames * tokens of a frame, d_model], and which of them there are, bool."""
         index, frames = batch["frame_index"], self.config.frames
         pixels = batch["frames"].permute(0, 3, 1, 2).to(dtype)
         pixels = (pixels - self.pixel_mean) / self.pixel_std
         height, width = pixels.shape[-2:]
         pixels = nn.functional.pad(pixels, (0, self.grid[1] - width, 0, self.grid[0] - height))
-        patches = self.vit.forward_features(pixels)[:, self.vit.num_prefix_tokens :]
-        tokens = self.image_in(patches) + self.frame_embedding(index % frames)[:, None]
+        patches = self.vit.forward_features(pixels)  # class token first
+        first = self.vit.num_prefix_tokens
+        which = {"local": slice(first, None), "temporal": slice(1), "both": slice(None)}[self.config.image_tokens]
+        tokens = self.image_in(patches[:, which]) + self.frame_embedding(index % frames)[:, None]
         pictures = tokens.new_zeros(size * frames, *tokens.shape[1:]).index_copy(0, index, tokens)
         shown = torch.zeros(size * frames, tokens.shape[1], dtype=torch.bool, device=index.device).index_fill(
             0, index, True

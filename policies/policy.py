@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from envs.action import PAGE_VERBS, Action
 from envs.loop import Observation
 from policies.decoding import decode
+from policies.images import ImageMode, check_mode, stand_in
 from policies.model import WebAgentModel
 from policies.processor import HistoryItem, Processor
-
-ImageMode = Literal["real", "none", "white", "random"]
-"""What the network sees in place of the screenshots: themselves, nothing, blank pages, or noise."""
 
 
 class LearntPolicy:
@@ -34,8 +31,7 @@ class LearntPolicy:
 
     def __init__(self, model: WebAgentModel, processor: Processor, image: ImageMode = "real", beams: int = 1,
                  verbs: Sequence[str] = PAGE_VERBS):  # fmt: skip
-        if image not in ("real", "none", "white", "random"):
-            raise ValueError(f"unknown image mode {image!r}; expected real, none, white or random")
+        check_mode(image)
         self.model, self.processor = model.eval(), processor
         self.image: ImageMode = image
         self.beams, self.verbs = beams, tuple(verbs)
@@ -62,18 +58,8 @@ class LearntPolicy:
 
     def act(self, observation: Observation) -> Action:
         count = self.processor.config.frames
-        self._frames = [*self._frames, self._frame(observation)][-count:]
+        self._frames = [*self._frames, stand_in(observation["screenshot"], self.image, self._noise)][-count:]
         example = self.processor.encode(observation, self._history, self._frames)
         action, self.last_score = decode(self.model, self.processor, [example], beams=self.beams, verbs=self.verbs)[0]
         self._history.append(self.processor.history_item(observation, action))
         return action
-
-    def _frame(self, observation: Observation) -> np.ndarray | None:
-        if self.image == "none":
-            return None
-        screenshot = observation["screenshot"]
-        if self.image == "white":
-            return np.full_like(screenshot, 255)
-        if self.image == "random":
-            return self._noise.integers(0, 256, screenshot.shape, np.uint8)
-        return screenshot

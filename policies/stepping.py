@@ -49,8 +49,10 @@ class DecoderSteps:
             self._mask = self._mask[before]
         self._length += 1
         hidden = inputs
-        bias = self._decoder.block[0].layer[0].SelfAttention.compute_bias(
-            1, self._length, device=inputs.device, past_seen_tokens=self._length - 1
+        bias = (
+            self._decoder.block[0]
+            .layer[0]
+            .SelfAttention.compute_bias(1, self._length, device=inputs.device, past_seen_tokens=self._length - 1)
         )
         past: list[tuple[Tensor, Tensor]] = []
         for number, block in enumerate(self._decoder.block):
@@ -76,4 +78,3 @@ class DecoderSteps:
     def _split(self, tensor: Tensor) -> Tensor:
         """[R, T, heads * d_kv] -> [R, heads, T, d_kv]."""
         return tensor.unflatten(-1, (self._heads, -1)).transpose(1, 2)
-

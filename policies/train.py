@@ -14,7 +14,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from policies import checkpoint
 from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
+from policies.images import ImageMode
 from policies.model import WebAgentModel
 from policies.processor import Processor
 from policies.run import Log, Run
@@ -70,6 +71,10 @@ class TrainConfig:
     """Longest gradient."""
     ema: float = 0.999
     """Decay of the average of the weights, which is what is evaluated and saved."""
+    image_tokens: Literal["local", "temporal", "both"] = "local"
+    """What a network from scratch gets of each screenshot: a token a patch, one for the whole, or both."""
+    image: ImageMode = "real"
+    """What stands in for the screenshots, to find out what they bring: nothing, white pages or noise."""
     image_dropout: float = 0.1
     """Share of micro-batches without screenshots, so that the policy also works without; at 1 none is ever read."""
     bf16: bool | None = None
@@ -133,7 +138,7 @@ def train(config: TrainConfig) -> Path:
     run.restore_training(model, optimizer)
     network = accelerator.prepare_model(model)
 
-    data = Samples.encode(table, processor, config.jobs, quiet=not main)
+    data = Samples.encode(table, processor, config.jobs, quiet=not main, image=config.image)
     apart = held_out(table)
     usable = data.lengths > 0
     tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)
@@ -195,7 +200,7 @@ def train(config: TrainConfig) -> Path:
                         saved = time.monotonic()
 
             if run.step == leg.stop:
-                image = config.image_dropout < 1
+                image = config.image if config.image_dropout < 1 else "none"
                 groups = data.micro_batches(tests[rank::world], config.micro_tokens, config.padding)
                 run.held_out = held_out_accuracy(average, data, tests, groups, accelerator, bool(config.bf16), image)
                 sampler.reweigh({task: 1 - result["episodes"] for task, result in run.held_out.items()})
@@ -216,7 +221,7 @@ def new_model(config: TrainConfig, processor: Processor) -> WebAgentModel:
     """The network at the start, from pretrained parts where some are given."""
     torch.manual_seed(entropy(config.seed))
     shape = {name: getattr(processor.config, name) for name in ("frames", "height", "width", "copy", "match")}
-    shape["mimetic"] = config.mimetic
+    shape |= {"mimetic": config.mimetic, "image_tokens": config.image_tokens}
     if config.t5 or config.vit:
         return WebAgentModel.from_pretrained_parts(
             config.t5 or "", config.vit or "", config.size, processor.vocab_size, **shape

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 import envs  # noqa: F401  registers the environments
 from envs.loop import run_episode
 from policies.data import Samples
+from policies.images import ImageMode
 from policies.model import WebAgentModel
 from policies.policy import LearntPolicy
 from policies.processor import Processor
@@ -38,7 +39,7 @@ def held_out_accuracy(
     groups: list[np.ndarray],
     accelerator: Accelerator,
     bf16: bool,
-    image: bool,
+    image: ImageMode,
 ) -> dict[str, dict[str, float]]:
     """How often the policy's most likely action is the expert's, given the expert's steps before it.
 
@@ -49,7 +50,7 @@ def held_out_accuracy(
         groups: this process's share of them, as micro-batches.
         accelerator: brings the processes' shares together.
         bf16: multiply in bfloat16.
-        image: show the screenshots.
+        image: what the network sees of the screenshots.
 
     Returns:
         task -> ``steps``, the share of right actions, and ``episodes``, the share of episodes with every action right.
@@ -60,7 +61,7 @@ def held_out_accuracy(
     right = torch.zeros(len(rows), device=accelerator.device)
     place = {row: index for index, row in enumerate(rows.tolist())}
     for group in groups:
-        batch = data.collate(group, image_dropout=0.0 if image else 1.0)
+        batch = data.collate(group, image_dropout=float(image == "none"))
         batch = {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16):
             right[[place[row] for row in group.tolist()]] = model(batch).correct.float()
@@ -74,16 +75,16 @@ def held_out_accuracy(
 
 
 def browser_success(model: WebAgentModel, processor: Processor, tasks: list[str], episodes: int,
-                    image: bool = True) -> dict[str, dict[str, float]]:  # fmt: skip
+                    image: ImageMode = "real") -> dict[str, dict[str, float]]:  # fmt: skip
     """Plays the first validation seeds of each task in the browser.
 
     Returns:
         task -> ``success``, the share of episodes solved by the strict rule; those that the browser broke do not count.
     """
-    policy = LearntPolicy(model.eval(), processor, image="real" if image else "none")
+    policy = LearntPolicy(model.eval(), processor, image=image)
     results = {}
     for task in tasks:
-        env = gymnasium.make(f"webagent/{task}-v1", screenshot=image)
+        env = gymnasium.make(f"webagent/{task}-v1", screenshot=image == "real")
         played = [run_episode(env, policy, seed=seed) for seed in VALIDATION_SEEDS[:episodes]]
         env.close()
         results[task] = {"success": float(np.mean([episode.success for episode in played if not episode.fault] or [0]))}

@@ -115,6 +115,17 @@ def test_the_image_matters_where_it_is_and_padding_does_not():
     torch.testing.assert_close(model(mixed).per_sample_loss[:1], model(alone).per_sample_loss)
 
 
+@pytest.mark.parametrize(("tokens", "count"), [("local", 35), ("temporal", 1), ("both", 36)])
+def test_tokens_of_patches_and_of_whole_screenshots(tokens, count):
+    model = tiny(image_tokens=tokens).eval()
+    inputs = batch(Processor(ProcessorConfig(), OWN), every=9)
+    encoded = model.encode(inputs)
+    assert encoded.hidden.shape[1] == 2 * count + inputs["input_ids"].shape[1]
+    assert not torch.equal(encoded.text, model.encode({k: v for k, v in inputs.items() if k != "frames"}).text)
+    with pytest.raises(ValueError, match="expected one of: local, temporal, both"):
+        tiny(image_tokens="none")
+
+
 def test_frames_are_told_apart():
     processor = Processor(ProcessorConfig(), OWN)
     model = tiny().eval()

@@ -21,6 +21,7 @@ from policies import checkpoint
 from policies.checkpoint import CheckpointError
 from policies.config import SIZES, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_trajectories
+from policies.images import IMAGE_MODES
 from policies.processor import Processor
 from policies.train import LOG_EVERY, TrainConfig, train
 from policies.validate import held_out_rows
@@ -289,6 +290,20 @@ def test_screenshots_reach_the_batch_unless_dropped(samples):
     seen, unseen = data.collate(rows), data.collate(rows, image_dropout=1.0)
     assert not any(torch.is_tensor(tensor) and tensor.numel() >= 210 * 160 for tensor in unseen.values())
     assert any(tensor.numel() >= 2 * 210 * 160 * 3 for tensor in seen.values())
+
+
+@pytest.mark.parametrize("image", IMAGE_MODES)
+def test_what_stands_in_for_the_screenshots_reaches_the_batch(samples, image):
+    real, _ = samples
+    rows = np.flatnonzero(real.lengths > 0)[-2:]
+    frames = replace(real, image=image).collate(rows).get("frames")
+    if image == "none":
+        assert frames is None
+    elif image == "white":
+        assert (frames == 255).all()
+    else:
+        assert torch.equal(frames, real.collate(rows)["frames"]) == (image == "real")
+        assert len(frames.unique()) > 1
 
 
 class TestTaskSampler:
