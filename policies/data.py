@@ -21,6 +21,7 @@ from rich.progress import track
 
 from data_gen.dataset import decode_screenshot, read_dataset
 from envs.action import Action
+from policies import tokens
 from policies.images import ImageMode, stand_in
 from policies.processor import Example, Processor, TargetError, history_item
 
@@ -92,17 +93,21 @@ class Samples:
     """What stands in for the screenshots."""
 
     @classmethod
-    def encode(
-        cls, table: pa.Table, processor: Processor, jobs: int = 1, quiet: bool = True, image: ImageMode = "real"
-    ) -> Samples:
-        """Tokenises every row, ``jobs`` processes at work."""
+    def encode(cls, table: pa.Table, processor: Processor, jobs: int = 1, quiet: bool = True, *,
+               image: ImageMode = "real", cache: Path | None = None) -> Samples:  # fmt: skip
+        """Tokenises every row, ``jobs`` processes at work; rows that lie tokenised in the folder ``cache`` are read."""
         firsts = np.flatnonzero(table["step"].to_numpy() == 0)
-        bounds = [*firsts[::200].tolist(), table.num_rows]
-        text = table.drop_columns(["screenshot"])
-        work = (joblib.delayed(_encode)(processor, text.slice(a, b - a).to_pylist()) for a, b in pairwise(bounds))
-        parts = cast(Iterable[list[Example | None]], joblib.Parallel(n_jobs=jobs, return_as="generator")(work))
-        progress = track(parts, "tokenising", total=len(bounds) - 1, disable=quiet, transient=True)
-        examples = [example for part in progress for example in part]
+        file = tokens.file_of(table, processor, cache) if cache else None
+        examples = tokens.read(file) if file else None
+        if examples is None:
+            bounds = [*firsts[::200].tolist(), table.num_rows]
+            text = table.drop_columns(["screenshot"])
+            work = (joblib.delayed(_encode)(processor, text.slice(a, b - a).to_pylist()) for a, b in pairwise(bounds))
+            parts = cast(Iterable[list[Example | None]], joblib.Parallel(n_jobs=jobs, return_as="generator")(work))
+            progress = track(parts, "tokenising", total=len(bounds) - 1, disable=quiet, transient=True)
+            examples = [example for part in progress for example in part]
+            if file:
+                tokens.write(file, examples)
         return cls(
             processor,
             examples,
@@ -113,20 +118,20 @@ class Samples:
             image=image,
         )
 
-    def micro_batches(self, rows: np.ndarray, tokens: int, padding: int) -> list[np.ndarray]:
+    def micro_batches(self, rows: np.ndarray, limit: int, padding: int) -> list[np.ndarray]:
         """Cuts rows into groups of like length.
 
         The gradient of a step does not depend on the cuts, since the loss is summed over all of them.
 
         Args:
             rows: of one step.
-            tokens: most input tokens of a group, padding included; a single longer row is a group of its own.
+            limit: most input tokens of a group, padding included; a single longer row is a group of its own.
             padding: most of them that may be padding.
         """
         groups: list[list[int]] = [[]]
         for row in rows[np.argsort(self.lengths[rows], kind="stable")].tolist():
             padded = (len(groups[-1]) + 1) * int(self.lengths[row])
-            if padded > tokens or padded - int(self.lengths[[*groups[-1], row]].sum()) > padding:
+            if padded > limit or padded - int(self.lengths[[*groups[-1], row]].sum()) > padding:
                 groups.append([])
             groups[-1].append(row)
         return [np.array(group) for group in groups if group]

@@ -138,7 +138,10 @@ def train(config: TrainConfig) -> Path:
     run.restore_training(model, optimizer)
     network = accelerator.prepare_model(model)
 
-    data = Samples.encode(table, processor, config.jobs, quiet=not main, image=config.image)
+    with accelerator.main_process_first():
+        data = Samples.encode(
+            table, processor, config.jobs, quiet=not main, image=config.image, cache=config.out / "tokens"
+        )
     apart = held_out(table)
     usable = data.lengths > 0
     tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)

@@ -158,8 +158,12 @@ class Vocabulary:
 
         return cls(AutoTokenizer.from_pretrained(name).backend_tokenizer)
 
+    def to_str(self) -> str:
+        """The text of the file that ``save`` writes."""
+        return self._tokenizer.to_str(pretty=True)
+
     def save(self, file: Path) -> None:
-        Path(file).write_text(self._tokenizer.to_str(pretty=True), encoding="utf-8")
+        Path(file).write_text(self.to_str(), encoding="utf-8")
 
     def encode_word(self, word: str, space: bool) -> tuple[int, ...]:
         """Token ids of one word, with the space before it where ``space``."""

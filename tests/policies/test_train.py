@@ -256,6 +256,23 @@ def test_parallel_tokenising_equals_sequential(samples):
     )
 
 
+def test_tokenised_rows_are_kept_for_equal_rows_and_processors(samples, tmp_path):
+    data, table = samples
+    first = Samples.encode(table, data.processor, cache=tmp_path)
+    (file,) = tmp_path.iterdir()
+    again = Samples.encode(table, data.processor, cache=tmp_path)
+    for one, kept, other in zip(data.examples, first.examples, again.examples, strict=True):
+        assert (one is None) == (kept is None) == (other is None)
+        for name in ("input_ids", "features", "words", "following", "verbs", "kinds", "tokens", "positions", "allowed"):
+            assert one is None or np.array_equal(getattr(one, name), getattr(other, name)), name
+            assert one is None or getattr(one, name).dtype == getattr(other, name).dtype, name
+    file.write_bytes(file.read_bytes()[:-1])  # damaged: tokenised anew
+    assert len(Samples.encode(table, data.processor, cache=tmp_path).examples) == table.num_rows
+    Samples.encode(table.slice(60), data.processor, cache=tmp_path)
+    Samples.encode(table, Processor.build(ProcessorConfig(vocab_size=500), corpus(table)), cache=tmp_path)
+    assert len([*tmp_path.iterdir()]) == 3
+
+
 def test_held_out_episodes_are_whole_and_few(dataset):
     table = read_trajectories([dataset])
     apart = held_out(table, share=0.3)
@@ -274,14 +291,14 @@ def test_held_out_rows_are_capped_by_task(samples):
 def test_micro_batches_hold_every_row_within_the_limits(samples):
     data, _ = samples
     rows = np.random.default_rng(0).permutation(np.flatnonzero(data.lengths > 0))
-    groups = data.micro_batches(rows, tokens=1000, padding=60)
+    groups = data.micro_batches(rows, limit=1000, padding=60)
     assert sorted(np.concatenate(groups).tolist()) == sorted(rows.tolist())
     for group in groups:
         padded = len(group) * data.lengths[group].max()
         assert padded <= 1000
         assert padded - data.lengths[group].sum() <= 60
-    assert len(data.micro_batches(rows, tokens=10**6, padding=10**6)) == 1
-    assert len(data.micro_batches(rows, tokens=1, padding=0)) == len(rows)
+    assert len(data.micro_batches(rows, limit=10**6, padding=10**6)) == 1
+    assert len(data.micro_batches(rows, limit=1, padding=0)) == len(rows)
 
 
 def test_screenshots_reach_the_batch_unless_dropped(samples):
