@@ -15,6 +15,7 @@ from playwright.sync_api import CDPSession, Error, Page
 
 from envs.action import OPEN_WEB_VERBS, PAGE, Action, ActionError
 from envs.observation import Seen
+from envs.pipe import Session
 
 DRAG_STEPS = 8
 """Mouse moves between the two ends of a drag; libraries that start dragging after some distance need more than one."""
@@ -45,13 +46,14 @@ class Actuator:
 
     Args:
         page: the page, with ``clock.js`` and ``page.js`` loaded before its own scripts.
+        session: commands of the DevTools protocol to it.
         observe: JavaScript expression, with ``{ms}`` in it, that lets time pass and reports what is on the page.
     """
 
-    def __init__(self, page: Page, observe: str):
+    def __init__(self, page: Page, session: CDPSession | Session, observe: str):
         self.page = page
         self._observe = observe
-        self._session: CDPSession = page.context.new_cdp_session(page)
+        self._session = session
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, awaited. One message each way."""

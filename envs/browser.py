@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser as PlaywrightBrowser
-from playwright.sync_api import BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, CDPSession, Error, Page, Playwright, sync_playwright
+
+from envs.pipe import Session, SharedPipe
 
 CANDIDATES = (
     "chromium-headless-shell",
@@ -136,6 +138,7 @@ class Browser:
         self._playwright = _driver()
         self._browser: PlaywrightBrowser | None = None
         self._pid = 0
+        self._pipe: SharedPipe | None = None
         self.restart()
 
     def restart(self) -> None:
@@ -147,9 +150,10 @@ class Browser:
         with contextlib.suppress(Error):
             if self._browser is not None:
                 self._browser.close()
+        pipe = self._shared_pipe()
         try:
             self._browser = self._playwright.chromium.launch(
-                executable_path=self.executable,
+                executable_path=pipe.executable if pipe else self.executable,
                 headless=self.config.headless,
                 chromium_sandbox=self.sandbox,
                 args=[*ARGUMENTS, *(() if self.config.frame_limit else UNLIMITED_FRAMES)],
@@ -170,6 +174,25 @@ class Browser:
                 )
             name = self.executable or "of Playwright"
             raise BrowserError(f"Chromium {name} did not start: {hint}{error.message}") from error
+        finally:
+            if pipe is not None:
+                pipe.discard()
+        self._pipe = pipe
+
+    def _shared_pipe(self) -> SharedPipe | None:
+        if self.executable is None:
+            return None
+        try:
+            return SharedPipe(self.executable)
+        except OSError:
+            return None
+
+    def session(self, page: Page) -> Session | CDPSession:
+        """Commands of the DevTools protocol to a page, by the shortest way there is.
+
+        Playwright's event handlers do not run while such a command is under way.
+        """
+        return self._pipe.session(page) if self._pipe else page.context.new_cdp_session(page)
 
     @property
     def version(self) -> str:
@@ -224,9 +247,7 @@ class Browser:
             context.set_default_timeout(DEADLINE * 1000)
             for script in scripts:
                 context.add_init_script(script)
-            page = context.new_page()
-            page.on("dialog", lambda dialog: dialog.dismiss())
-            return page
+            return context.new_page()  # whose dialogs Playwright dismisses, as nobody listens for them
 
     def close(self) -> None:
         with contextlib.suppress(Error):

@@ -185,7 +185,8 @@ class MiniWoBEnv(gymnasium.Env):
         scripts = tuple(script(name) for name in ("clock.js", "page.js", "miniwob.js"))
         page = browser.new_page(width=width, height=height, scripts=scripts, offline=True)
         with browser.deadline():
-            self._actuator = Actuator(page, f"__webagent.miniwob.observe({{ms}}, {_OBSERVE})")
+            session = browser.session(page)
+            self._actuator = Actuator(page, session, f"__webagent.miniwob.observe({{ms}}, {_OBSERVE})")
             self._load()
 
     def _load(self) -> None:

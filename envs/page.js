@@ -59,6 +59,7 @@
   // The directions in which an element can still be scrolled, as its scroll bars show them.
   function scrollsTo(element, style) {
     const flows = (value) => value === "auto" || value === "scroll";
+    if (!flows(style.overflowX) && !flows(style.overflowY)) return "";
     const { scrollTop, scrollLeft, scrollHeight, scrollWidth, clientHeight, clientWidth } = element;
     const directions = [];
     if (flows(style.overflowY) && scrollTop > 1) directions.push("up");
@@ -135,7 +136,9 @@
       }
     }
     const colours = [];
-    for (const [name, property] of COLOURS) if (element.style && element.style[property]) colours.push(`${name}: ${element.style[property]}`);
+    if (element.hasAttribute("style")) {
+      for (const [name, property] of COLOURS) if (element.style && element.style[property]) colours.push(`${name}: ${element.style[property]}`);
+    }
     if (colours.length) text += attribute("style", colours.join("; "));
     if (element.disabled) text += " disabled";
     if (element.readOnly && (tag === "input" || tag === "textarea")) text += " readonly";
@@ -183,12 +186,13 @@
         return [...element.children].map((child) => write(child, hard, soft, scrolled, wordless)).join("");
       }
       const style = getComputedStyle(element);
-      const rect = element.getBoundingClientRect();
+      const { left, top, width, height, right, bottom } = element.getBoundingClientRect();
+      const rect = { left, top, width, height, right, bottom }; // each look at the browser's own object costs
       if (element !== focus && rect.width <= 1 && rect.height <= 1 && style.overflowX === "hidden") return ""; // for screen readers only
       if (style.position === "fixed") { hard = EVERYWHERE; soft = view; scrolled = { x: 0, y: 0 }; }
       const hasArea = element === focus || rect.width >= 1 && rect.height >= 1 ||
         (element instanceof SVGElement && (rect.width >= 1 || rect.height >= 1));
-      const clipped = !isOption && (isEmpty(intersect(hard, { ...pad(rect) })) || rect.right + scrolled.x <= 0 || rect.bottom + scrolled.y <= 0);
+      const clipped = !isOption && (isEmpty(intersect(hard, pad(rect))) || rect.right + scrolled.x <= 0 || rect.bottom + scrolled.y <= 0);
       if (element === query) wordless = true;
 
       const shown = isOption || (hasArea && !clipped);
@@ -204,7 +208,7 @@
 
       const index = refList.length;
       if (own !== null) { refList.push(ref); boxes.push(rect.left, rect.top, rect.width, rect.height); }
-      let innerHard = hard, innerSoft = soft;
+      let innerHard = hard, innerSoft = soft, inside = scrolled;
       if (style.overflowX !== "visible" || style.overflowY !== "visible") {
         innerSoft = intersect(soft, rect);
         const cuts = (value) => value === "hidden" || value === "clip";
@@ -212,8 +216,10 @@
         else if (cuts(style.overflowY)) innerHard = intersect(hard, { ...EVERYWHERE, top: rect.top, bottom: rect.bottom });
         else if (cuts(style.overflowX)) innerHard = intersect(hard, { ...EVERYWHERE, left: rect.left, right: rect.right });
       }
+      if (style.overflowX !== "visible" || style.overflowY !== "visible" || tag === "body") { // nothing else scrolls
+        inside = { x: scrolled.x + element.scrollLeft, y: scrolled.y + element.scrollTop };
+      }
       let inner = "";
-      const inside = { x: scrolled.x + element.scrollLeft, y: scrolled.y + element.scrollTop };
       const textShown = shown || style.display === "contents";
       if (!VOID_TAGS.has(tag)) for (const child of element.childNodes) {
         if (textShown || child.nodeType !== Node.TEXT_NODE) inner += write(child, innerHard, innerSoft, inside, wordless);
@@ -221,8 +227,8 @@
       if (own === null) return inner;
 
       const empty = isEmpty(visible);
-      const hasText = [...element.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && /\S/.test(child.data));
-      if (own === "" && ref < 0 && GENERIC_TAGS.has(tag) && !hasText) { // says nothing: its children stand for it
+      const hasText = () => [...element.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && /\S/.test(child.data));
+      if (own === "" && ref < 0 && GENERIC_TAGS.has(tag) && !hasText()) { // says nothing: its children stand for it
         refList.splice(index, 1); boxes.splice(4 * index, 4);
         return inner;
       }

@@ -210,7 +210,8 @@ class OpenWebEnv(gymnasium.Env):
         scripts = (script("page.js"), script("web.js"))
         page = browser.new_page(width=width, height=height, scripts=scripts, offline=False)
         with browser.deadline():
-            self._actuator = Actuator(page, f"__webagent.observe({_OPTIONS})")
+            session = page.context.new_cdp_session(page)  # of Playwright's, whose routes go on while it is asked
+            self._actuator = Actuator(page, session, f"__webagent.observe({_OPTIONS})")
             page.context.route("**/*", self._guard)
             page.context.route_web_socket("**/*", self._guard_socket)
             self._guard_redirects(page)
