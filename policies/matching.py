@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from envs.html import Element
+from policies.colours import with_names
 from policies.page import Unit, like_children
 from policies.vocabulary import Word, split_words
 
@@ -155,7 +156,7 @@ def element_name(element: Element) -> str:
             return element.value
         return element.attributes.get("placeholder", "") or element.attributes.get("aria-label", "")
     attributes = element.attributes
-    colour = (attributes.get("style", "") or attributes.get("fill", "")).rpartition(":")[2].strip()
+    colour = with_names((attributes.get("style", "") or attributes.get("fill", "")).rpartition(":")[2].strip())
     return f"{colour} {element.text or attributes.get('title', '') or attributes.get('aria-label', '')}".strip()
 
 

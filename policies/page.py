@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.html import Element
+from policies.colours import with_names
 from policies.vocabulary import Word, split_words
 
 STATES = ("checked", "selected", "disabled", "readonly", "focused", "multiple", "scrollable", "contenteditable")
@@ -183,7 +184,7 @@ def _details(node: Element, refs: bool, boxes: np.ndarray | None, first_offscree
             yield _shortened(attributes[name]), "label"
     for name in ("fill", "stroke", "style"):
         if attributes.get(name):
-            yield re.sub(r"[a-z-]+: ?", "", attributes[name]), "label"
+            yield with_names(re.sub(r"[a-z-]+: ?", "", attributes[name])), "label"
     if node.tag in _SHAPES:
         yield from _geometry(node, boxes)
     else:
