@@ -34,6 +34,7 @@ FEATURES = (
     *(f"shared word {number}" for number in range(SHARED)),
     # of the numbers that stand at the same place in several like siblings, such as the prices of a list
     "smallest of its like", "largest of its like",
+    "id in instruction",  # as it is written, signs and all: (-1,2)
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
@@ -92,6 +93,7 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
             if unit.key in numbers:
                 row[numbers[unit.key]] = 1
     _elements(here, page, _keys(instruction), spans, acted, numbers)
+    _ids(here, page, "".join(" " * unit.space + unit.text for unit in instruction))
     _extremes(here, page)
     return features
 
@@ -182,6 +184,12 @@ def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ..
         row[_F["row apart"]] = bool(held)
         row[[numbers[key] for key in (*held, *name[:_LONGEST_NAME]) if key in numbers]] = 1
         row[_F["actable"]] = bool(element.verbs)
+
+
+def _ids(rows: np.ndarray, page: Sequence[Unit], instruction: str) -> None:
+    for row, unit in zip(rows, page, strict=True):
+        if unit.opens and unit.element is not None and len(name := unit.element.id) > 1 and name in instruction:
+            row[_F["id in instruction"]] = bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", instruction))
 
 
 def _chain(element: Element | None) -> Iterable[Element]:

@@ -26,6 +26,8 @@ _MEANT = re.compile(
 )
 _GROUPS = frozenset("ul ol table tr td th select p h1 h2 h3 svg g form fieldset nav".split())
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_BETWEEN_WORDS = re.compile(r"[_\s]+|(?<=\w)-+|^-+")
+"""In ids and classes. The hyphen of ``(-1,2)`` is a sign and stays."""
 _SHAPES = frozenset("circle ellipse rect polygon text line".split())
 _LONGEST_VALUE = 240
 """Characters of a field's value, or of a label, beyond which its middle is left out."""
@@ -175,7 +177,7 @@ def _details(node: Element, refs: bool, boxes: np.ndarray | None, first_offscree
     role = attributes.get("role", "")
     if role and role not in ("presentation", node.tag, kind):
         yield role, "name"
-    words = [word for name in _names(node) for word in re.split(r"[-_\s]+", name) if word]
+    words = [word for name in _names(node) for word in _BETWEEN_WORDS.split(name) if word]
     if words:
         yield " ".join(dict.fromkeys(words)), "name"
     for name in ("placeholder", "alt", "title", "aria-label"):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from envs.action import Action
 from envs.html import parse_html
 from policies.config import ProcessorConfig
-from policies.matching import FEATURES
-from policies.page import page_units
+from policies.matching import FEATURES, match_features
+from policies.page import Unit, page_units
 from policies.processor import Processor, TargetError, fit_frame, history_item
 from policies.vocabulary import SPACE, Vocabulary, join_words, split_words
 from policies.writer import View, Writer
@@ -222,3 +222,15 @@ def test_match_features_compare_the_numbers_of_like_rows():
     marked = [unit.text for unit, place in zip(example.units, example.places, strict=True)
               if example.features[place, column] and unit.element.classes == ["time"]]  # fmt: skip
     assert marked == ["<div", "2h", "5m"]
+
+
+def test_an_id_that_the_instruction_names_is_found_with_its_sign():
+    page = '<circle ref=0 id="(1,2)"></circle><circle ref=1 id="(-1,2)"></circle><circle ref=2 id="(-1,20)"></circle>'
+    root = parse_html(page)
+    instruction = [Unit(word.text, space=word.space) for word in split_words("Click on (-1,2).")]
+    units = page_units(root, refs=False)
+    features = match_features(instruction, [], units, [])[len(instruction) :, FEATURES.index("id in instruction")]
+    assert [unit.element.ref for unit, on in zip(units, features, strict=True) if on] == [1]
+    assert [unit.text for unit in units if unit.element is root.find("circle", id="(-1,2)")][:6] == [
+        "<circle", "(", "-", "1", ",", "2",
+    ]  # fmt: skip
