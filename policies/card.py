@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -57,13 +59,24 @@ def training_card(run: Run, model: WebAgentModel) -> str:
         "read text alone.", "",
         "## Recipe", "",
         f"Behaviour cloning, step {run.step:,} of {config.steps:,}, {run.step * config.batch_size:,} samples, "
-        f"{run.seconds / 3600:.2f} hours in training steps on {platform.machine()}, {hardware}.", "",
+        f"{run.seconds / 3600:.2f} hours in training steps on {platform.machine()}, {hardware}; "
+        f"{sum(row['episode_id_count_distinct'] for row in counts.to_pylist()):,} episodes of {len(rows)} tasks.", "",
+        *_stages_before(config.init),
         "| setting | value |", "|---|---|", *settings, "",
         "## Data", "",
         "Successful episodes; about 3 % of them are held out. Held-out accuracy is that of single actions, given the "
         "expert's steps before, and of episodes with every action right. It is not success in the browser.", "",
         "| task | episodes | steps | held-out actions | held-out episodes |", "|---|---|---|---|---|", *rows, "",
     ])  # fmt: skip
+
+
+def _stages_before(init: Path | None) -> list[str]:
+    """What the card of the checkpoint that a training began with says of how that came about, the last stage first."""
+    if init is None:
+        return []
+    card = (checkpoint.locate(init) / checkpoint.CARD).read_text(encoding="utf-8")
+    stages = re.findall(r"^(?:- )?(Behaviour cloning, step .+)$", card, re.MULTILINE)
+    return ["It began with the weights of earlier stages, the last first:", "", *(f"- {s}" for s in stages), ""]
 
 
 def with_results(card: str, results: str) -> str:

@@ -173,6 +173,8 @@ def test_a_later_stage_begins_with_the_weights_and_words_of_the_earlier(config, 
     assert (begun / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
     weights = [safetensors.torch.load_file(folder / "model.safetensors") for folder in (first, begun)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    stages = [line for line in checkpoint.load(begun)[2].splitlines() if "Behaviour cloning" in line]
+    assert ["step 1 of 8" in stages[0], "step 8 of 8" in stages[1], len(stages)] == [True, True, 2]
     train(replace(stage, stop_at=4))
     assert differing(train(replace(stage, resume=True)), train(replace(stage, out=tmp_path / "whole"))) == []
     with pytest.raises(TrainError, match="begun with other settings: init"):
