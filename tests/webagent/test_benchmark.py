@@ -8,9 +8,10 @@ import pytest
 from envs import browser
 from envs.loop import RandomPolicy
 from webagent.agents import Agent
-from webagent.benchmark import BenchConfig, Unit, bench, run_unit
+from webagent.benchmark import BenchConfig, bench
+from webagent.episodes import EpisodeResult, TaskResult
 from webagent.output import UsageError
-from webagent.results import EpisodeResult, TaskResult
+from webagent.units import Unit, run_unit
 
 
 def episode(seed=0, success=False, raw=0.0, end="terminated", note="", page="a"):
@@ -38,19 +39,11 @@ def test_a_task_without_a_scored_episode_has_no_rate_but_an_interval():
     assert (row.scored, row.rate, row.interval) == (0, 0.0, (0.0, 1.0))
 
 
-def test_the_results_file_is_the_same_for_any_number_of_workers(tmp_path):
-    files = [tmp_path / "one.json", tmp_path / "two.json"]
-    tasks = ("click-checkboxes", "click-tab-2")
-    for workers, file in enumerate(files, 1):
-        bench(BenchConfig(tasks=tasks, policy="random", episodes=6, workers=workers, json=file))
-    assert files[0].read_bytes() == files[1].read_bytes()
-
-
 def test_the_results_file_holds_every_episode_in_order(tmp_path):
     file = tmp_path / "results.json"
     bench(BenchConfig(tasks=("click-link", "click-button"), policy="oracle", episodes=3, workers=1, json=file))
     content = json.loads(file.read_text())
-    assert content["schema"] == "webagent-benchmark/1"
+    assert content["schema"] == "webagent-benchmark/2"
     found = [(episode["task"], episode["seed"]) for episode in content["episodes"]]
     assert found == [(task, 5_000_000 + i) for task in ("click-link", "click-button") for i in range(3)]
     assert content["mean"]["success"] == 1.0
@@ -80,10 +73,11 @@ class KillingPolicy(RandomPolicy):
 @pytest.mark.parametrize(("kills", "faults"), [(1, 0), (2, 1)])
 def test_an_episode_in_which_the_browser_died_is_run_once_more(kills, faults):
     KillingPolicy.kills = kills
-    result = run_unit(Unit(BrowserKiller("random"), "click-checkboxes", range(5_000_000, 5_000_002), False))
+    result = run_unit(Unit(BrowserKiller("random"), "click-checkboxes", 0, (5_000_000, 5_000_001)))
     assert [episode.seed for episode in result.episodes] == [5_000_000, 5_000_001]
     assert [episode.end == "fault" for episode in result.episodes] == [bool(faults), False]
     assert not any(episode.success for episode in result.episodes if episode.end == "fault")
+    assert [bool(episode.retried) for episode in result.episodes] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +85,8 @@ def test_an_episode_in_which_the_browser_died_is_run_once_more(kills, faults):
     [(5_000_000, ""), (4_000_000, "Validation"), (3_999_999, "Validation"), (9_999_999, "Training"), (0, "")],
 )
 def test_seeds_that_are_no_evaluation_are_said_to_be(first_seed, warning):
-    assert BenchConfig(first_seed=first_seed, episodes=5).warning.startswith(warning)
-    assert bool(BenchConfig(first_seed=first_seed, episodes=5).warning) == bool(warning)
+    found = BenchConfig(first_seed=first_seed, episodes=5).protocol("").warning()
+    assert found.startswith(warning) and bool(found) == bool(warning)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from envs.html import VOID_TAGS
 from webagent.report.trace import Trace
 
 if TYPE_CHECKING:
-    from webagent.benchmark import BenchResult
+    from webagent.results import BenchResult
 
 _PIECE = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|[^<]+")
 
