@@ -22,6 +22,7 @@ from policies import start_pages
 from webagent.agents import Agent
 from webagent.config import BenchConfig
 from webagent.episodes import EpisodeResult
+from webagent.judge import judge
 from webagent.output import console, write_whole
 from webagent.protocols import EVALUATION_SEED, VALIDATION_SEEDS
 from webagent.provenance import provenance
@@ -78,6 +79,11 @@ def bench(config: BenchConfig) -> BenchResult:
         if config.out is not None:
             store.close({RESULTS: result.to_json(), "episodes.parquet": result.to_parquet(), "index.html": page})
             out.print(f"run:     {config.out} (its page: {config.out / 'index.html'})")
+    if config.second_judge is not None:
+        judgement = judge(result.episodes, config.second_judge, out)
+        judgement.print(out)
+        if config.out is not None:
+            write_whole(config.out / "second_judge.json", judgement.to_json())
     if config.json is not None:
         write_whole(config.json, result.to_json())
         out.print(f"results: {config.json}")

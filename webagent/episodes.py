@@ -18,6 +18,7 @@ class EpisodeResult:
 
     task: str
     seed: int
+    instruction: str
     success: bool
     """The strict rule."""
     raw_reward: float
@@ -47,6 +48,7 @@ class EpisodeResult:
         return cls(
             task=episode.task,
             seed=int(episode.seed or 0),
+            instruction=first["instruction"] if first else "",
             success=bool(episode.success),
             raw_reward=float(episode.raw_reward),
             steps=len(episode.steps),

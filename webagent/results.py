@@ -30,6 +30,7 @@ _COLUMNS = pa.schema(
     [
         ("task", pa.string()),
         ("seed", pa.int64()),
+        ("instruction", pa.string()),
         ("success", pa.bool_()),
         ("raw_reward", pa.float64()),
         ("steps", pa.int32()),

@@ -54,8 +54,8 @@ def bootstrap_mean_interval(
     """The percentile bootstrap interval (Efron 1979) of the mean success rate over a fixed set of tasks.
 
     The episodes of each task are drawn anew, the tasks are not: the suite is given, it is no sample of tasks.
-    Drawing n of n yes-or-no outcomes with replacement is a binomial draw, which is what happens here. Where all outcomes
-    are the same, a bootstrap would have no width: there it is Wilson's interval of all episodes together.
+    Drawing n of n yes-or-no outcomes with replacement is a binomial draw, which is what happens here. A bootstrap of
+    equal outcomes has no width: there it is Wilson's interval of all episodes together.
 
     Args:
         successes: of each task.
@@ -84,8 +84,8 @@ def bootstrap_interval_over_tasks(
 ) -> Interval:
     """The same interval where the tasks are a sample of tasks: they are drawn anew too, and then their episodes.
 
-    It answers another question, how such a policy would do on other tasks of this kind, and is wider. Where all outcomes
-    are the same, it is Wilson's interval with each task as one observation.
+    It answers another question, how such a policy would do on other tasks of this kind, and is wider. Where all
+    outcomes are the same, it is Wilson's interval with each task as one observation.
 
     Args:
         successes: of each task.

@@ -15,7 +15,7 @@ from webagent.units import Unit, run_unit
 
 
 def episode(seed=0, success=False, raw=0.0, end="terminated", note="", page="a"):
-    return EpisodeResult("click-button", seed, success, raw, 2, ("wait", "wait"), end, note, page)
+    return EpisodeResult("click-button", seed, "Click it.", success, raw, 2, ("wait", "wait"), end, note, page)
 
 
 def test_a_fault_is_neither_success_nor_failure():
