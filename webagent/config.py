@@ -77,19 +77,23 @@ class BenchConfig:
         Raises:
             ProtocolError: if there is no such protocol.
         """
-        protocol = protocols.get(self.suite)
+        protocol = published = protocols.get(self.suite)
+        if self.tasks:
+            protocol = dataclasses.replace(protocol, name=f"own tasks ({protocol.name})", source="")
         if self.episodes is not None:
             protocol = dataclasses.replace(protocol, episodes=self.episodes)
         if self.first_seed is not None:
             protocol = dataclasses.replace(protocol, first_seed=self.first_seed)
+        if (protocol.episodes, protocol.first_seed) != (published.episodes, published.first_seed):
+            protocol = dataclasses.replace(protocol, note=f"{protocol.note} The page seeds are not all the protocol's.")
         if self.seeds_from_checkpoint:
             block = protocols.seeds_of_checkpoint(checkpoint_sha256, protocol.episodes)
             protocol = dataclasses.replace(
                 protocol,
                 first_seed=block.start,
-                note=f"{protocol.note} The page seeds follow from the checkpoint's hash.".strip(),
+                note=f"{protocol.note} The page seeds follow from the checkpoint's hash.",
             )
-        return protocol
+        return dataclasses.replace(protocol, note=protocol.note.strip())
 
     @property
     def pictured(self) -> bool:

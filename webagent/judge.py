@@ -109,8 +109,8 @@ class Judgement:
         judged, differences = len(self.judged), self.differences
         same = judged - len(differences)
         console.print(
-            f"Second judge, BrowserGym {self.version}: the same reward (raw reward > 0) in {same} of {judged} episodes "
-            f"({same / max(1, judged):.1%}); {sum(v.other_raw for v in self.judged)} more differ in the raw reward alone."
+            f"Second judge, BrowserGym {self.version}: the same reward (raw > 0) in {same} of {judged} episodes "
+            f"({same / max(1, judged):.1%}); {sum(v.other_raw for v in self.judged)} more differ in raw reward alone."
         )
         if faults := len(self.verdicts) - judged:
             console.print(f"{faults} episodes could not be replayed: {self._fault()}")

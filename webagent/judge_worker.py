@@ -1,7 +1,7 @@
 """Replays actions in BrowserGym's task pages: runs in BrowserGym's own environment, started by ``webagent.judge``.
 
-A line of JSON on stdin, ``{"task", "seed", "actions", "tick_ms"}``, asks for one episode. The answer is a line on stdout
-with ``reward`` (BrowserGym's), ``raw_reward``, ``done``, ``goal`` and ``refused`` (the first action that the page did
+A line of JSON on stdin, ``{"task", "seed", "actions", "tick_ms"}``, asks for one episode; the answer, a line on stdout,
+has ``reward`` (BrowserGym's), ``raw_reward``, ``done``, ``goal`` and ``refused`` (the first action that the page did
 not take, and why). The page is opened, set up and judged by BrowserGym's task class; only the way from an action's ref
 to a place on the page is ours, and time is real.
 """

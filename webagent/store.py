@@ -83,13 +83,18 @@ class RunFolder:
 
     def traces(self, keys: Iterable[tuple[str, int]]) -> list[Trace]:
         """The stored traces of those of these episodes that have one."""
-        files = [self._traces / f"{task}-{seed}.json" for task, seed in dict.fromkeys(keys)]
-        return [trace_from_json(json.loads(file.read_text(encoding="utf-8"))) for file in files if file.is_file()]
+        return stored_traces(self.folder, keys)
 
     def close(self, files: Mapping[str, str | bytes]) -> None:
         """Writes the files that stand at the end."""
         for name, content in files.items():
             write_whole(self.folder / name, content)
+
+
+def stored_traces(run: Path, keys: Iterable[tuple[str, int]]) -> list[Trace]:
+    """The traces that a run's folder holds of these episodes, by task and page seed."""
+    files = [run / "traces" / f"{task}-{seed}.json" for task, seed in dict.fromkeys(keys)]
+    return [trace_from_json(json.loads(file.read_text(encoding="utf-8"))) for file in files if file.is_file()]
 
 
 def _short(value: Any) -> str:
