@@ -75,15 +75,17 @@ def bench(config: BenchConfig) -> BenchResult:
             episodes = {key: replace(episode, trained=known[key]) for key, episode in episodes.items()}
         result = BenchResult(config, protocol, tuple(episodes[key] for key in keys), checkpoint, record)
         print_results(result, out)
-        page = benchmark_page(result, store.traces(keys)) if config.pictured else ""
+        remarks = []
+        if config.second_judge is not None:
+            judgement = judge(result.episodes, config.second_judge, out)
+            judgement.print(out)
+            remarks.append(judgement.sentence)
+            if config.out is not None:
+                write_whole(config.out / "second_judge.json", judgement.to_json())
+        page = benchmark_page(result, store.traces(keys), remarks) if config.pictured else ""
         if config.out is not None:
             store.close({RESULTS: result.to_json(), "episodes.parquet": result.to_parquet(), "index.html": page})
             out.print(f"run:     {config.out} (its page: {config.out / 'index.html'})")
-    if config.second_judge is not None:
-        judgement = judge(result.episodes, config.second_judge, out)
-        judgement.print(out)
-        if config.out is not None:
-            write_whole(config.out / "second_judge.json", judgement.to_json())
     if config.json is not None:
         write_whole(config.json, result.to_json())
         out.print(f"results: {config.json}")

@@ -104,15 +104,20 @@ class Judgement:
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
-    def print(self, console: Console) -> None:
-        """Prints how many agree, and every difference."""
-        judged, differences = len(self.judged), self.differences
-        same = judged - len(differences)
-        console.print(
+    @property
+    def sentence(self) -> str:
+        """How many rewards are the same."""
+        judged, same = len(self.judged), len(self.judged) - len(self.differences)
+        return (
             f"Second judge, BrowserGym {self.version}: the same reward (raw > 0) in {same} of {judged} episodes "
             f"({same / max(1, judged):.1%}); {sum(v.other_raw for v in self.judged)} more differ in raw reward alone."
         )
-        if faults := len(self.verdicts) - judged:
+
+    def print(self, console: Console) -> None:
+        """Prints how many agree, and every difference."""
+        differences = self.differences
+        console.print(self.sentence)
+        if faults := len(self.verdicts) - len(self.judged):
             console.print(f"{faults} episodes could not be replayed: {self._fault()}")
         if self.unknown:
             console.print(f"Not among its tasks: {', '.join(self.unknown)}.")

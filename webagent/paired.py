@@ -91,22 +91,23 @@ class Comparison:
         """
         low, high = self.interval
         counts = (
-            f"Of {self.episodes:,} episodes on the same pages, {second} alone solved {self.only_second:,} and {first} "
-            f"alone {self.only_first:,}"
+            f"Of {self.episodes:,} episodes on the same pages, {self.only_second:,} were solved by {second} alone and "
+            f"{self.only_first:,} by {first} alone"
         )
         if self.only_first + self.only_second == 0:
-            return f"{counts}: the two cannot be told apart by them."
+            return f"{counts}: they cannot tell the two apart."
         p = "less than 0.001" if self.p_value < 0.001 else f"{self.p_value:.3f}"
-        by = f"{100 * (self.second - self.first):+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+        by = f"{100 * (self.second - self.first):+.1f} points (95 % interval {100 * low:+.1f} to {100 * high:+.1f})"
+        mean = f"The mean success of {second} less that of {first} is {by}"
         if self.p_value >= 1 - LEVEL:
             return (
-                f"{counts}: no difference is shown (McNemar p = {p}). That is no proof that they are equal: the mean "
-                f"success of {second} may differ by {by}."
+                f"{counts}. No difference is shown: two equally good policies would be split as unevenly with a chance "
+                f"of {p} (McNemar's test). That is no proof that they are equal. {mean}."
             )
         better, worse = (second, first) if self.only_second > self.only_first else (first, second)
         return (
-            f"{counts}: {better} is better than {worse} on such pages (McNemar p {p if 'less' in p else '= ' + p}, the "
-            f"chance of a split as uneven if they were equally good). Mean success of {second} differs by {by}."
+            f"{counts}. So {better} is better than {worse} on such pages: two equally good policies would be split as "
+            f"unevenly with a chance of {p} (McNemar's test). {mean}."
         )
 
 

@@ -1,11 +1,14 @@
 """The folder of a run: what is finished is stored, and a killed run goes on with what is missing.
 
-run.json                what the run is; another run is refused
-units/TASK-0000.jsonl   a line an episode, written whole as the unit ends
-traces/TASK-SEED.json   the steps of an episode, with their pictures as base64 PNG
-results.json            everything, at the end; episodes.parquet the same, a row an episode
-timing.jsonl            seconds an episode: the only file that differs between equal runs
-index.html              the page
+    run.json                what the run is; another run is refused
+    units/TASK-0000.jsonl   a line an episode, written as the unit ends
+    traces/TASK-SEED.json   the steps of an episode, with their pictures as base64 PNG
+    results.json            everything, at the end; episodes.parquet the same, a row an episode
+    second_judge.json       what the second judge says, where one was asked
+    index.html              the page
+    timing.jsonl            seconds an episode: the only file that differs between equal runs
+
+All but the last are written whole or not at all.
 """
 
 from __future__ import annotations

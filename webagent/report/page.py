@@ -22,18 +22,19 @@ if TYPE_CHECKING:
 _PIECE = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|[^<]+")
 
 
-def benchmark_page(result: BenchResult, traces: Sequence[Trace]) -> str:
+def benchmark_page(result: BenchResult, traces: Sequence[Trace], remarks: Sequence[str] = ()) -> str:
     """The page of a benchmark: the rates with their intervals, then the episodes with their pictures.
 
     Args:
         result: what ``webagent.benchmark.bench`` measured.
         traces: of those episodes that are to be shown.
+        remarks: sentences to add to those about the figures.
     """
     from webagent.published import apart, beside
     from webagent.table import sentences
 
     template = _environment().get_template("benchmark.html.j2")
-    facts = {"beside": beside(result), "apart": apart(result), "sentences": sentences(result)}
+    facts = {"beside": beside(result), "apart": apart(result), "sentences": [*sentences(result), *remarks]}
     return template.render(result=result, traces=traces, **facts)
 
 
