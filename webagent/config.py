@@ -64,6 +64,12 @@ class BenchConfig:
     second_judge: Path | None = None
     """The Python of an environment with BrowserGym: its own task pages replay the actions and judge them again."""
 
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> BenchConfig:
+        """A configuration from what ``what_decides`` gave, as JSON values."""
+        fields = {**fields, "tasks": tuple(fields.get("tasks", ()))}
+        return cls(**fields)
+
     @property
     def agent(self) -> Agent:
         return Agent(self.policy, self.image, self.beams, self.base_url)

@@ -62,7 +62,8 @@ class EpisodeResult:
     @classmethod
     def read(cls, fields: dict[str, Any]) -> EpisodeResult:
         """An episode from its fields as JSON values."""
-        return cls(**(fields | {"actions": tuple(fields["actions"])}))
+        fields = {**fields, "actions": tuple(fields["actions"])}
+        return cls(**fields)
 
     @property
     def positive(self) -> bool:

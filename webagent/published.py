@@ -41,10 +41,7 @@ class Published:
 def table() -> tuple[Published, ...]:
     """All of them, in the file's order."""
     with open(Path(__file__).with_name("published.csv"), newline="", encoding="utf-8") as file:
-        return tuple(
-            Published(**row | {"tasks": int(row["tasks"]) if row["tasks"] else None, "success": _share(row["success"])})
-            for row in csv.DictReader(file)
-        )
+        return tuple(map(_read, csv.DictReader(file)))
 
 
 def beside(result: BenchResult) -> list[tuple[Published, str]]:
@@ -76,5 +73,7 @@ def differences(row: Published, result: BenchResult) -> str:
     return ", ".join(found)
 
 
-def _share(percent: str) -> float:
-    return float(percent) / 100
+def _read(row: dict[str, str]) -> Published:
+    tasks = int(row["tasks"]) if row["tasks"] else None
+    texts = {name: row[name] for name in ("agent", "size", "suite", "rule", "source")}
+    return Published(tasks=tasks, success=float(row["success"]) / 100, **texts)

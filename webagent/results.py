@@ -206,7 +206,7 @@ def read_results(path: Path) -> BenchResult:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["schema"] != SCHEMA:
             raise UsageError(f"{file} has the layout {content['schema']!r}; this version of webagent reads {SCHEMA}")
-        config = BenchConfig(**{n: tuple(v) if isinstance(v, list) else v for n, v in content["config"].items()})
+        config = BenchConfig.read(content["config"])
         return BenchResult(
             config,
             config.protocol(content["checkpoint_sha256"]),

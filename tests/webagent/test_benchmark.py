@@ -1,7 +1,7 @@
 import json
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,6 +11,7 @@ from webagent.agents import Agent
 from webagent.benchmark import BenchConfig, bench
 from webagent.episodes import EpisodeResult, TaskResult
 from webagent.output import UsageError
+from webagent.results import BenchResult
 from webagent.units import Unit, run_unit
 
 
@@ -68,6 +69,28 @@ class KillingPolicy(RandomPolicy):
             KillingPolicy.kills -= 1
             os.kill(browser.shared().pid, signal.SIGKILL)
         return super().act(observation)
+
+
+def measured(*episodes):
+    config = BenchConfig(policy="random")
+    return BenchResult(config, config.protocol(""), episodes, "", {})
+
+
+@pytest.mark.parametrize(
+    ("faults", "retried", "words"),
+    [(0, 0, ""), (1, 0, ""), (2, 0, "2 of 100 episodes were lost"), (0, 10, ""), (0, 11, "11 of 100 episodes met")],
+)
+def test_a_run_with_too_many_faults_says_that_it_is_not_valid(faults, retried, words):
+    episodes = [episode(seed, end="fault", note="gone") for seed in range(faults)]
+    episodes += [replace(episode(seed), retried="gone") for seed in range(faults, faults + retried)]
+    episodes += [episode(seed) for seed in range(len(episodes), 100)]
+    found = measured(*episodes).invalid
+    assert words in found and bool(words) == bool(found)
+
+
+def test_a_task_without_a_scored_episode_makes_a_run_invalid():
+    lost = replace(episode(end="fault"), task="click-link")
+    assert "click-link" in measured(*[episode(seed) for seed in range(200)], lost).invalid
 
 
 @pytest.mark.parametrize(("kills", "faults"), [(1, 0), (2, 1)])
