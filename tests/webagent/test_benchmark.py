@@ -103,6 +103,23 @@ def test_an_episode_in_which_the_browser_died_is_run_once_more(kills, faults):
     assert [bool(episode.retried) for episode in result.episodes] == [True, False]
 
 
+class KilledConfig(BenchConfig):
+    @property
+    def agent(self):
+        return BrowserKiller(self.policy)
+
+
+def test_a_browser_killed_in_the_middle_of_a_run_costs_one_episode_which_is_run_again(tmp_path):
+    same = {"tasks": ("click-checkboxes", "click-tab-2"), "policy": "random", "episodes": 6, "workers": 1}
+    KillingPolicy.kills = 0
+    expected = bench(KilledConfig(**same, out=tmp_path / "whole"))
+    KillingPolicy.kills = 1
+    found = bench(KilledConfig(**same, out=tmp_path / "killed"))
+    assert (found.faults, found.retried, found.scored, found.invalid) == (0, 1, 12, "")
+    assert [replace(episode, retried="") for episode in found.episodes] == list(expected.episodes)
+    assert json.loads((tmp_path / "killed" / "results.json").read_text())["mean"]["retried"] == 1
+
+
 @pytest.mark.parametrize(
     ("first_seed", "warning"),
     [(5_000_000, ""), (4_000_000, "Validation"), (3_999_999, "Validation"), (9_999_999, "Training"), (0, "")],
