@@ -18,13 +18,13 @@ from webagent.output import UsageError
 from webagent.results import read_results
 
 ROOT = Path(__file__).parent.parent.parent
-WORDS = ("--tasks", "click-checkboxes", "click-tab-2", "--policy", "random", "--episodes", "11")
-EPISODES = 22
+TASKS = ("click-button", "click-tab-2")
+WORDS = ("--tasks", *TASKS, "--policy", "oracle", "--episodes", "6")
+EPISODES = 12
 
 
 def config(out, workers=1, **changes):
-    tasks = ("click-checkboxes", "click-tab-2")
-    return BenchConfig(**{"tasks": tasks, "policy": "random", "episodes": 11} | changes, workers=workers, out=out)
+    return BenchConfig(**{"tasks": TASKS, "policy": "oracle", "episodes": 6} | changes, workers=workers, out=out)
 
 
 def contents(folder):
@@ -104,7 +104,7 @@ def test_the_record_names_versions_commit_and_browser(whole):
     assert isinstance(content["dirty"], list)
 
 
-@pytest.mark.parametrize("changes", [{"episodes": 12}, {"policy": "oracle"}, {"pictures": 0}])
+@pytest.mark.parametrize("changes", [{"episodes": 7}, {"policy": "random"}, {"pictures": 0}])
 def test_another_run_in_the_folder_is_refused(whole, changes):
     before = contents(whole)
     with pytest.raises(UsageError, match="another run"):
