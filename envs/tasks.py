@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-SUITES = ("all", "webgum56", "browsergym125", "thin16")
+COLUMNS = ("webgum56", "browsergym125", "pix2act59", "thin16")
+"""The suites that the table has a column for."""
+SUITES = ("all", *COLUMNS, "split62", "split63")
+"""split62 and split63 are BrowserGym's two splits, train and test."""
 
 
 class UnknownTask(ValueError):
@@ -55,13 +58,18 @@ def _read(row: dict[str, str]) -> Task:
         name=row["task"],
         category=row["category"],
         split=row["split"],
-        suites=tuple(suite for suite in SUITES if suite == "all" or row[suite] == "1"),
+        suites=tuple(suite for suite in SUITES if _belongs(row, suite)),
         max_steps=int(row["max_steps"]),
         tick_ms=int(row["tick_ms"]),
         success_threshold=float(row["success_threshold"]),
         reload=row["reload"] == "1",
         note=row["note"],
     )
+
+
+def _belongs(row: dict[str, str], suite: str) -> bool:
+    splits = {"split62": "train", "split63": "test"}
+    return suite == "all" or (row["split"] == splits[suite] if suite in splits else row[suite] == "1")
 
 
 def get(name: str) -> Task:

@@ -1,4 +1,4 @@
-"""Policies by the name that a user gives them: ``embedded``, a checkpoint folder, ``oracle`` or ``random``."""
+"""Policies by name: ``embedded``, a checkpoint folder, ``oracle``, ``random``, ``openai:MODEL``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from typing import Literal
 from data_gen.collect import SCRIPTED
 from envs.action import PAGE_VERBS, SIGNATURES
 from envs.loop import Policy, RandomPolicy
+from webagent.output import UsageError
 
 EMBEDDED = "embedded"
+CHAT = "openai:"
+"""Begins the names of language models behind an OpenAI-compatible endpoint."""
 
 Image = Literal["real", "none"]
+
+
+class AgentFault(RuntimeError):
+    """What decides broke down: no fault of the policy, and no failure of it."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +28,30 @@ class Agent:
     """A policy, as named on the command line.
 
     Attributes:
-        name: ``embedded``, ``oracle``, ``random`` or a checkpoint folder.
+        name: ``embedded``, ``oracle``, ``random``, a checkpoint folder, or ``openai:MODEL``.
         image: ``real`` shows the policy the screenshots, ``none`` leaves them out; scripted policies read html alone.
         beams: width of the beam search of a learnt policy; 1 is greedy.
+        base_url: address of the endpoint of ``openai:MODEL``; the official one where empty.
     """
 
     name: str
     image: Image = "real"
     beams: int = 1
+    base_url: str = ""
+
+    @property
+    def chat(self) -> bool:
+        return self.name.startswith(CHAT)
 
     @property
     def learnt(self) -> bool:
-        return self.name not in SCRIPTED
+        """Whether it is a checkpoint of ours."""
+        return self.name not in SCRIPTED and not self.chat
+
+    @property
+    def sees_pages(self) -> bool:
+        """Whether ``image`` matters to it."""
+        return self.learnt or self.chat
 
     @property
     def folder(self) -> Path | None:
@@ -41,10 +60,24 @@ class Agent:
 
     @property
     def needs_screenshots(self) -> bool:
-        return self.learnt and self.image == "real"
+        return self.sees_pages and self.image == "real"
 
     def describe(self) -> str:
-        return f"{self.name}, {'without' if self.image == 'none' else 'with'} the image" if self.learnt else self.name
+        how = "without" if self.image == "none" else "with"
+        return f"{self.name}, {how} the image" if self.sees_pages else self.name
+
+    def check(self) -> None:
+        """Finds out before the work what is wrong with the options.
+
+        Raises:
+            UsageError: if an option does not fit, or an endpoint needs a key that is not there.
+        """
+        if self.base_url and not self.chat:
+            raise UsageError("--base-url is for --policy openai:MODEL")
+        if self.chat:
+            from webagent.chat import Endpoint
+
+            Endpoint.of(self)
 
     def policy(self, task: str, seed: int) -> Policy:
         """The policy for one episode. What it does depends on nothing but the agent, the task and the seed.
@@ -63,6 +96,10 @@ class Agent:
             from data_gen import oracles
 
             return oracles.get(task, seed=seed)
+        if self.chat:
+            from webagent.chat import ChatPolicy, Endpoint
+
+            return ChatPolicy(Endpoint.of(self), PAGE_VERBS if task else tuple(SIGNATURES), self.image == "real")
         return _learnt_policy(self, PAGE_VERBS if task else tuple(SIGNATURES))
 
     def checkpoint_sha256(self) -> str:

@@ -39,6 +39,7 @@ VERBS = {
     "train": Verb("policies.train", "TrainConfig", "train", "train a policy on a dataset"),
     "bootstrap": Verb("webagent.bootstrap", "BootstrapConfig", "bootstrap", "train from a policy's own successes"),
     "bench": Verb("webagent.benchmark", "BenchConfig", "bench", "measure a policy on MiniWoB++, with a report"),
+    "compare": Verb("webagent.compare", "CompareConfig", "compare", "compare two runs of bench episode by episode"),
     "run": Verb("webagent.run", "RunConfig", "run", "do one task on a web page or a MiniWoB++ page"),
     "doctor": Verb("webagent.doctor", "DoctorConfig", "doctor", "check this installation and say what is missing"),
 }

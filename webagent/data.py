@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -20,10 +20,10 @@ from rich.table import Table
 from data_gen.dataset import DatasetError, read_dataset
 from envs.action import Action
 from envs.workers import spread
-from webagent.benchmark import EVALUATION_SEED
+from policies.start_pages import start_page
 from webagent.output import UsageError, check_folder_writable, console, write_whole
+from webagent.protocols import EVALUATION_SEED
 from webagent.report import Trace, TraceStep, dataset_page, marks_of
-from webagent.results import start_page
 
 SAMPLE = 200
 """Steps per task of which the tokens are counted."""
@@ -127,7 +127,7 @@ def stats(config: StatsConfig) -> list[TaskStats]:
     for name in track(names, "counting", console=out, transient=True, disable=not out.is_terminal):
         rows = table.filter(pc.field("task") == name)
         firsts = rows.filter(pc.field("step") == 0).select(["instruction", "html"]).to_pylist()
-        starts[name] = {start_page(first) for first in firsts}
+        starts[name] = {_start_page(first) for first in firsts}
         found.append(
             TaskStats(
                 name,
@@ -163,7 +163,7 @@ def _tokens(rows: pa.Table) -> Iterator[int]:
 def _known(task: str, seeds: range, starts: set[str]) -> tuple[str, int]:
     env = gymnasium.make(f"envs:webagent/{task}-v1", screenshot=False, frame_limit=True)
     try:
-        return task, sum(start_page(env.reset(seed=seed)[0]) in starts for seed in seeds)
+        return task, sum(_start_page(env.reset(seed=seed)[0]) in starts for seed in seeds)
     finally:
         env.close()
 
@@ -291,3 +291,7 @@ def _step(row: dict[str, Any]) -> TraceStep:
 
 def _size(png: bytes) -> tuple[int, int]:
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
+def _start_page(first: Mapping[str, Any]) -> str:
+    return start_page(first["instruction"], first["html"])

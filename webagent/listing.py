@@ -19,7 +19,7 @@ class TasksConfig:
     """
 
     suite: str = "all"
-    """A suite of the task table: thin16, webgum56, browsergym125 or all."""
+    """A suite of the task table: thin16, webgum56, browsergym125, pix2act59, split62, split63 or all."""
     match: str = ""
     """Only tasks whose name contains this."""
     names: bool = False
@@ -38,7 +38,7 @@ def list_tasks(config: TasksConfig) -> None:
         return
     from rich.table import Table
 
-    suites = [suite for suite in task_table.SUITES if suite != "all"]
+    suites = task_table.COLUMNS
     title = f"{len(found)} tasks of suite {config.suite}" + (f" matching {config.match!r}" if config.match else "")
     table = Table(title=title, title_justify="left")
     for name in ("task", "category", "split"):

@@ -1,128 +1,47 @@
-"""What a benchmark found: episodes, their sums by task, and the file and table that show them."""
+"""What a benchmark found: all episodes, their means, and the files that hold them."""
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from envs.loop import Episode
-from webagent.statistics import Interval, bootstrap_mean_interval, wilson_interval
+from webagent.config import BenchConfig
+from webagent.episodes import EpisodeResult, TaskResult
+from webagent.output import UsageError
+from webagent.protocols import Protocol
+from webagent.statistics import Interval, bootstrap_interval_over_tasks, bootstrap_mean_interval
 
-if TYPE_CHECKING:
-    from webagent.benchmark import BenchConfig
-
-SCHEMA = "webagent-benchmark/1"
+SCHEMA = "webagent-benchmark/2"
 """Names the layout of the results file. It is no dataset: evaluation must never pass for training data."""
+RESULTS = "results.json"
+"""Name of the results file in the folder of a run."""
+LOST_LIMIT, RETRIED_LIMIT = 0.01, 0.1
+"""A run is not valid if a greater share of its episodes was lost to faults, or run again after one."""
 
-
-def start_page(first: Mapping[str, Any]) -> str:
-    """Names an episode's start page: a hash of the instruction and html of its first observation."""
-    return hashlib.sha256((first["instruction"] + "\0" + first["html"]).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class EpisodeResult:
-    """One episode. ``end`` is ``terminated`` (by the page), ``truncated`` (step limit), ``lost`` or ``fault``."""
-
-    task: str
-    seed: int
-    success: bool
-    """The strict rule."""
-    raw_reward: float
-    steps: int
-    actions: tuple[str, ...]
-    end: str
-    note: str
-    """What the fault was, or why the policy gave up (``lost``, which is no success)."""
-    page: str
-    """Names the start page; see ``start_page``."""
-
-    @classmethod
-    def of(cls, episode: Episode, note: str = "") -> EpisodeResult:
-        """Keeps of an episode what the results file keeps.
-
-        Args:
-            episode: as the loop left it.
-            note: why the policy gave up, where it did.
-        """
-        first = episode.steps[0].observation if episode.steps else episode.final_observation
-        end = "fault" if episode.fault else "lost" if note else "terminated" if episode.terminated else "truncated"
-        return cls(
-            task=episode.task,
-            seed=int(episode.seed or 0),
-            success=bool(episode.success),
-            raw_reward=float(episode.raw_reward),
-            steps=len(episode.steps),
-            actions=tuple(str(step.action) for step in episode.steps),
-            end=end,
-            note=episode.fault or note,
-            page=start_page(first or {"instruction": "", "html": ""}),
-        )
-
-    @property
-    def cause(self) -> str:
-        """Why it failed, as far as the environment can tell; empty for a success or a fault."""
-        if self.success or self.end == "fault":
-            return ""
-        if self.end != "terminated":
-            return {"lost": "policy gave up", "truncated": "out of steps"}[self.end]
-        return "partly right" if self.raw_reward > 0 else "wrong"
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """The episodes of one task, summed up. Rates are over ``scored``, the episodes without a fault."""
-
-    task: str
-    scored: int
-    successes: int
-    positive: int
-    """Successes by BrowserGym's rule: raw reward > 0."""
-    faults: int
-    pages: int
-    """Distinct start pages."""
-    mean_steps: float
-    causes: dict[str, int]
-    """Of the failures."""
-
-    @classmethod
-    def of(cls, task: str, episodes: Sequence[EpisodeResult]) -> TaskResult:
-        """Sums up the episodes of one task."""
-        scored = [episode for episode in episodes if episode.end != "fault"]
-        return cls(
-            task=task,
-            scored=len(scored),
-            successes=sum(episode.success for episode in scored),
-            positive=sum(episode.raw_reward > 0 for episode in scored),
-            faults=len(episodes) - len(scored),
-            pages=len({episode.page for episode in scored}),
-            mean_steps=sum(episode.steps for episode in scored) / max(1, len(scored)),
-            causes=dict(Counter(episode.cause for episode in scored if episode.cause).most_common()),
-        )
-
-    @property
-    def rate(self) -> float:
-        return self.successes / max(1, self.scored)
-
-    @property
-    def positive_rate(self) -> float:
-        return self.positive / max(1, self.scored)
-
-    @property
-    def interval(self) -> Interval:
-        return wilson_interval(self.successes, self.scored)
-
-    @property
-    def failures(self) -> str:
-        return ", ".join(f"{count} {cause}" for cause, count in self.causes.items())
+_COLUMNS = pa.schema(
+    [
+        ("task", pa.string()),
+        ("seed", pa.int64()),
+        ("instruction", pa.string()),
+        ("success", pa.bool_()),
+        ("raw_reward", pa.float64()),
+        ("steps", pa.int32()),
+        ("actions", pa.list_(pa.string())),
+        ("end", pa.string()),
+        ("note", pa.string()),
+        ("page", pa.string()),
+        ("retried", pa.string()),
+        ("trained", pa.bool_()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -130,18 +49,30 @@ class BenchResult:
     """All episodes in the order of tasks and seeds, and what they were measured with."""
 
     config: BenchConfig
+    protocol: Protocol
     episodes: tuple[EpisodeResult, ...]
-    browser: str
     checkpoint_sha256: str
-    versions: dict[str, str]
+    provenance: dict[str, Any]
+    """See ``webagent.provenance``."""
 
     @property
     def policy_name(self) -> str:
         return self.config.agent.describe()
 
     @property
+    def warning(self) -> str:
+        """What a reader must know about these page seeds; empty for evaluation seeds."""
+        return self.protocol.warning()
+
+    @property
     def seeds(self) -> str:
-        return f"{self.config.seeds[0]:,} - {self.config.seeds[-1]:,}"
+        seeds = [episode.seed for episode in self.episodes]
+        return f"{min(seeds):,} - {max(seeds):,}"
+
+    @property
+    def distinct(self) -> int:
+        """Episodes of different task or page seed."""
+        return len({(episode.task, episode.seed) for episode in self.episodes})
 
     @cached_property
     def tasks(self) -> list[TaskResult]:
@@ -157,6 +88,21 @@ class BenchResult:
     @property
     def faults(self) -> int:
         return sum(row.faults for row in self.tasks)
+
+    @property
+    def retried(self) -> int:
+        return sum(row.retried for row in self.tasks)
+
+    @property
+    def invalid(self) -> str:
+        """Why these are no results; empty where they are."""
+        if unscored := [row.task for row in self.tasks if not row.scored]:
+            return f"Not valid: {', '.join(unscored)} without an episode that could be scored."
+        if self.faults > LOST_LIMIT * len(self.episodes):
+            return f"Not valid: {self.faults} of {len(self.episodes)} episodes were lost to faults of the browser."
+        if self.retried > RETRIED_LIMIT * len(self.episodes) and self.retried > 1:
+            return f"Not valid: {self.retried} of {len(self.episodes)} episodes met a fault of the browser."
+        return ""
 
     @property
     def mean(self) -> float:
@@ -175,66 +121,107 @@ class BenchResult:
     def mean_interval(self) -> Interval:
         return bootstrap_mean_interval([row.successes for row in self.tasks], [row.scored for row in self.tasks])
 
+    @cached_property
+    def positive_interval(self) -> Interval:
+        return bootstrap_mean_interval([row.positive for row in self.tasks], [row.scored for row in self.tasks])
+
+    @cached_property
+    def interval_over_tasks(self) -> Interval:
+        """The mean's, if the tasks are taken for a sample of tasks."""
+        return bootstrap_interval_over_tasks([row.successes for row in self.tasks], [row.scored for row in self.tasks])
+
     @property
-    def provenance(self) -> dict[str, str]:
-        """What a reader needs to repeat it."""
-        facts = {"command": self.config.command, "browser": self.browser}
+    def absent(self) -> dict[str, Any] | None:
+        """Of the episodes whose start page does not occur in training: ``episodes``, ``tasks``, mean ``success`` over
+        those tasks and its ``interval``. None where the checkpoint does not say."""
+        if any(row.absent is None for row in self.tasks):
+            return None
+        counts = [(row.absent_successes or 0, row.absent or 0) for row in self.tasks if row.absent]
+        successes, episodes = [list(column) for column in zip(*counts, strict=True)] or ([], [])
+        return {
+            "episodes": sum(episodes),
+            "tasks": len(episodes),
+            "success": _mean([k / n for k, n in counts]),
+            "interval": bootstrap_mean_interval(successes, episodes),
+        }
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a reader needs to understand and to repeat it."""
+        record = self.provenance
+        facts = self.protocol.facts() | {"command": self.config.command, "browser": record["browser"]}
         if self.checkpoint_sha256:
             facts["checkpoint"] = f"sha256 {self.checkpoint_sha256}"
-        return facts | {"versions": ", ".join(f"{name} {version}" for name, version in self.versions.items())}
+        if record["commit"]:
+            facts["commit"] = record["commit"]
+        if record["dirty"]:
+            facts["changed files"] = ", ".join(record["dirty"])
+        return facts | {"versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items())}
 
     def to_json(self) -> str:
         """The results file: equal for equal results, whatever the number of workers and the day."""
         content: dict[str, Any] = {
             "schema": SCHEMA,
             "config": self.config.what_decides(),
-            "versions": self.versions,
-            "browser": self.browser,
+            "protocol": self.protocol.facts(),
+            **self.provenance,
             "checkpoint_sha256": self.checkpoint_sha256,
-            "warning": self.config.warning,
+            "warning": self.warning,
+            "invalid": self.invalid,
             "mean": {
                 "success": self.mean,
                 "interval": self.mean_interval,
+                "interval_over_tasks": self.interval_over_tasks,
                 "positive": self.positive_mean,
+                "positive_interval": self.positive_interval,
                 "steps": self.mean_steps,
+                "episodes": len(self.episodes),
+                "distinct": self.distinct,
                 "scored": self.scored,
                 "faults": self.faults,
+                "retried": self.retried,
+                "absent_from_training": self.absent,
             },
             "tasks": [asdict(row) | {"success": row.rate, "interval": row.interval} for row in self.tasks],
             "episodes": [asdict(episode) for episode in self.episodes],
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
-    def print(self, console: Console) -> None:
-        """Prints the table by task, with the mean below it."""
-        table = Table(
-            title=f"MiniWoB++: {self.policy_name}, seeds {self.seeds}",
-            title_justify="left",
-            show_footer=len(self.tasks) > 1,
+    def to_parquet(self) -> bytes:
+        """The episodes as a parquet file, a row each; equal for equal results."""
+        rows = pa.Table.from_pylist([asdict(episode) for episode in self.episodes], schema=_COLUMNS)
+        sink = io.BytesIO()
+        pq.write_table(rows.replace_schema_metadata({"schema": SCHEMA}), sink, compression="zstd")
+        return sink.getvalue()
+
+
+def read_results(path: Path) -> BenchResult:
+    """Reads a results file, or that of a run's folder.
+
+    Raises:
+        UsageError: if there is none, or it is none of ours.
+    """
+    file = path / RESULTS if path.is_dir() else path
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise UsageError(f"{file} has the layout {content['schema']!r}; this version of webagent reads {SCHEMA}")
+        config = BenchConfig.read(content["config"])
+        return BenchResult(
+            config,
+            config.protocol(content["checkpoint_sha256"]),
+            tuple(map(EpisodeResult.read, content["episodes"])),
+            content["checkpoint_sha256"],
+            {name: content[name] for name in ("versions", "browser", "commit", "dirty")},
         )
-        low, high = self.mean_interval
-        table.add_column("task", footer="mean over tasks", no_wrap=True)
-        table.add_column("success", justify="right", footer=f"{self.mean:.1%}", style="bold")
-        table.add_column("95 % interval", justify="right", footer=f"{low:.1%} - {high:.1%}")
-        table.add_column("raw > 0", justify="right", footer=f"{self.positive_mean:.1%}")
-        table.add_column("steps", justify="right", footer=f"{self.mean_steps:.1f}")
-        table.add_column("episodes", justify="right", footer=str(self.scored))
-        table.add_column("faults", justify="right", footer=str(self.faults))
-        table.add_column("failures")
-        for row in self.tasks:
-            table.add_row(
-                row.task,
-                f"{row.rate:.0%}" if row.scored else "-",
-                f"{row.interval.low:.0%} - {row.interval.high:.0%}",
-                f"{row.positive_rate:.0%}" if row.scored else "-",
-                f"{row.mean_steps:.1f}",
-                str(row.scored),
-                str(row.faults),
-                row.failures,
-            )
-        console.print(table)
-        if self.config.warning:
-            console.print(self.config.warning, style="yellow")
+    except OSError as error:
+        raise UsageError(
+            f"no results at {file}: {error.strerror}; expected a results file or a finished run"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{file} is no results file of webagent bench: {error!r}") from error
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -54,7 +54,8 @@ def bootstrap_mean_interval(
     """The percentile bootstrap interval (Efron 1979) of the mean success rate over a fixed set of tasks.
 
     The episodes of each task are drawn anew, the tasks are not: the suite is given, it is no sample of tasks.
-    Drawing n of n yes-or-no outcomes with replacement is a binomial draw, which is what happens here.
+    Drawing n of n yes-or-no outcomes with replacement is a binomial draw, which is what happens here. A bootstrap of
+    equal outcomes has no width: there it is Wilson's interval of all episodes together.
 
     Args:
         successes: of each task.
@@ -71,6 +72,40 @@ def bootstrap_mean_interval(
     n = n[n > 0]
     if n.size == 0:
         return Interval(0.0, 1.0)
+    if k.sum() in (0, n.sum()):
+        return wilson_interval(int(k.sum()), int(n.sum()), level)
     means = (np.random.default_rng(seed).binomial(n, k / n, size=(resamples, n.size)) / n).mean(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def bootstrap_interval_over_tasks(
+    successes: Sequence[int], episodes: Sequence[int], level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> Interval:
+    """The same interval where the tasks are a sample of tasks: they are drawn anew too, and then their episodes.
+
+    It answers another question, how such a policy would do on other tasks of this kind, and is wider. Where all
+    outcomes are the same, it is Wilson's interval with each task as one observation.
+
+    Args:
+        successes: of each task.
+        episodes: of each task; tasks without any are left out.
+        level: coverage, in (0, 1).
+        resamples: bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        The interval; (0, 1) if no task has an episode.
+    """
+    n = np.asarray(episodes, dtype=np.int64)
+    k = np.asarray(successes, dtype=np.int64)[n > 0]
+    n = n[n > 0]
+    if n.size == 0:
+        return Interval(0.0, 1.0)
+    if k.sum() in (0, n.sum()):
+        return wilson_interval(n.size if k.sum() else 0, n.size, level)
+    random = np.random.default_rng(seed)
+    tasks = random.integers(n.size, size=(resamples, n.size))
+    means = (random.binomial(n[tasks], (k / n)[tasks]) / n[tasks]).mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))

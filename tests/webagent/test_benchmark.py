@@ -1,20 +1,22 @@
 import json
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from envs import browser
 from envs.loop import RandomPolicy
 from webagent.agents import Agent
-from webagent.benchmark import BenchConfig, Unit, bench, run_unit
+from webagent.benchmark import BenchConfig, bench
+from webagent.episodes import EpisodeResult, TaskResult
 from webagent.output import UsageError
-from webagent.results import EpisodeResult, TaskResult
+from webagent.results import BenchResult
+from webagent.units import Unit, run_unit
 
 
 def episode(seed=0, success=False, raw=0.0, end="terminated", note="", page="a"):
-    return EpisodeResult("click-button", seed, success, raw, 2, ("wait", "wait"), end, note, page)
+    return EpisodeResult("click-button", seed, "Click it.", success, raw, 2, ("wait", "wait"), end, note, page)
 
 
 def test_a_fault_is_neither_success_nor_failure():
@@ -38,19 +40,11 @@ def test_a_task_without_a_scored_episode_has_no_rate_but_an_interval():
     assert (row.scored, row.rate, row.interval) == (0, 0.0, (0.0, 1.0))
 
 
-def test_the_results_file_is_the_same_for_any_number_of_workers(tmp_path):
-    files = [tmp_path / "one.json", tmp_path / "two.json"]
-    tasks = ("click-checkboxes", "click-tab-2")
-    for workers, file in enumerate(files, 1):
-        bench(BenchConfig(tasks=tasks, policy="random", episodes=6, workers=workers, json=file))
-    assert files[0].read_bytes() == files[1].read_bytes()
-
-
 def test_the_results_file_holds_every_episode_in_order(tmp_path):
     file = tmp_path / "results.json"
     bench(BenchConfig(tasks=("click-link", "click-button"), policy="oracle", episodes=3, workers=1, json=file))
     content = json.loads(file.read_text())
-    assert content["schema"] == "webagent-benchmark/1"
+    assert content["schema"] == "webagent-benchmark/2"
     found = [(episode["task"], episode["seed"]) for episode in content["episodes"]]
     assert found == [(task, 5_000_000 + i) for task in ("click-link", "click-button") for i in range(3)]
     assert content["mean"]["success"] == 1.0
@@ -77,13 +71,53 @@ class KillingPolicy(RandomPolicy):
         return super().act(observation)
 
 
+def measured(*episodes):
+    config = BenchConfig(policy="random")
+    return BenchResult(config, config.protocol(""), episodes, "", {})
+
+
+@pytest.mark.parametrize(
+    ("faults", "retried", "words"),
+    [(0, 0, ""), (1, 0, ""), (2, 0, "2 of 100 episodes were lost"), (0, 10, ""), (0, 11, "11 of 100 episodes met")],
+)
+def test_a_run_with_too_many_faults_says_that_it_is_not_valid(faults, retried, words):
+    episodes = [episode(seed, end="fault", note="gone") for seed in range(faults)]
+    episodes += [replace(episode(seed), retried="gone") for seed in range(faults, faults + retried)]
+    episodes += [episode(seed) for seed in range(len(episodes), 100)]
+    found = measured(*episodes).invalid
+    assert words in found and bool(words) == bool(found)
+
+
+def test_a_task_without_a_scored_episode_makes_a_run_invalid():
+    lost = replace(episode(end="fault"), task="click-link")
+    assert "click-link" in measured(*[episode(seed) for seed in range(200)], lost).invalid
+
+
 @pytest.mark.parametrize(("kills", "faults"), [(1, 0), (2, 1)])
 def test_an_episode_in_which_the_browser_died_is_run_once_more(kills, faults):
     KillingPolicy.kills = kills
-    result = run_unit(Unit(BrowserKiller("random"), "click-checkboxes", range(5_000_000, 5_000_002), False))
+    result = run_unit(Unit(BrowserKiller("random"), "click-checkboxes", 0, (5_000_000, 5_000_001)))
     assert [episode.seed for episode in result.episodes] == [5_000_000, 5_000_001]
     assert [episode.end == "fault" for episode in result.episodes] == [bool(faults), False]
     assert not any(episode.success for episode in result.episodes if episode.end == "fault")
+    assert [bool(episode.retried) for episode in result.episodes] == [True, False]
+
+
+class KilledConfig(BenchConfig):
+    @property
+    def agent(self):
+        return BrowserKiller(self.policy)
+
+
+def test_a_browser_killed_in_the_middle_of_a_run_costs_one_episode_which_is_run_again(tmp_path):
+    same = {"tasks": ("click-checkboxes", "click-tab-2"), "policy": "random", "episodes": 6, "workers": 1}
+    KillingPolicy.kills = 0
+    expected = bench(KilledConfig(**same, out=tmp_path / "whole"))
+    KillingPolicy.kills = 1
+    found = bench(KilledConfig(**same, out=tmp_path / "killed"))
+    assert (found.faults, found.retried, found.scored, found.invalid) == (0, 1, 12, "")
+    assert [replace(episode, retried="") for episode in found.episodes] == list(expected.episodes)
+    assert json.loads((tmp_path / "killed" / "results.json").read_text())["mean"]["retried"] == 1
 
 
 @pytest.mark.parametrize(
@@ -91,8 +125,8 @@ def test_an_episode_in_which_the_browser_died_is_run_once_more(kills, faults):
     [(5_000_000, ""), (4_000_000, "Validation"), (3_999_999, "Validation"), (9_999_999, "Training"), (0, "")],
 )
 def test_seeds_that_are_no_evaluation_are_said_to_be(first_seed, warning):
-    assert BenchConfig(first_seed=first_seed, episodes=5).warning.startswith(warning)
-    assert bool(BenchConfig(first_seed=first_seed, episodes=5).warning) == bool(warning)
+    found = BenchConfig(first_seed=first_seed, episodes=5).protocol("").warning()
+    assert found.startswith(warning) and bool(found) == bool(warning)
 
 
 @pytest.mark.parametrize(

@@ -15,19 +15,49 @@ from envs.html import VOID_TAGS
 from webagent.report.trace import Trace
 
 if TYPE_CHECKING:
-    from webagent.benchmark import BenchResult
+    from webagent.compare import Different
+    from webagent.paired import Comparison
+    from webagent.results import BenchResult
 
 _PIECE = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|[^<]+")
 
 
-def benchmark_page(result: BenchResult, traces: Sequence[Trace]) -> str:
+def benchmark_page(result: BenchResult, traces: Sequence[Trace], remarks: Sequence[str] = ()) -> str:
     """The page of a benchmark: the rates with their intervals, then the episodes with their pictures.
 
     Args:
         result: what ``webagent.benchmark.bench`` measured.
         traces: of those episodes that are to be shown.
+        remarks: sentences to add to those about the figures.
     """
-    return _environment().get_template("benchmark.html.j2").render(result=result, traces=traces)
+    from webagent.published import apart, beside
+    from webagent.table import sentences
+
+    template = _environment().get_template("benchmark.html.j2")
+    facts = {"beside": beside(result), "apart": apart(result), "sentences": [*sentences(result), *remarks]}
+    return template.render(result=result, traces=traces, **facts)
+
+
+def comparison_page(
+    names: tuple[str, str],
+    runs: tuple[BenchResult, BenchResult],
+    comparison: Comparison,
+    sentence: str,
+    warnings: Sequence[str],
+    different: Sequence[Different],
+) -> str:
+    """The page of two runs: what their difference means, then the episodes that only one of them solved.
+
+    Args:
+        names: what to call the runs.
+        runs: what was measured.
+        comparison: the counts.
+        sentence: what they mean.
+        warnings: what else differs between the runs.
+        different: the episodes, with the traces that are stored of them.
+    """
+    facts = {"names": names, "runs": runs, "comparison": comparison, "sentence": sentence, "warnings": warnings}
+    return _environment().get_template("comparison.html.j2").render(different=different, **facts)
 
 
 def dataset_page(name: str, traces: Sequence[Trace]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -122,3 +124,30 @@ def _trace_step(step: Step) -> TraceStep:
 def _size(observation: Observation) -> tuple[int, int]:
     height, width = observation["screenshot"].shape[:2]
     return width, height
+
+
+def trace_to_json(trace: Trace) -> dict[str, Any]:
+    """A trace as JSON values; pictures become base64."""
+    return asdict(trace, dict_factory=lambda items: {name: _text_of(value) for name, value in items})
+
+
+def trace_from_json(fields: dict[str, Any]) -> Trace:
+    """The trace that ``trace_to_json`` was given."""
+    steps = [
+        TraceStep(
+            **step
+            | {
+                "picture": base64.b64decode(step["picture"]),
+                "size": tuple(step["size"]),
+                "refs": tuple(step["refs"]),
+                "marks": tuple(Mark(**mark) for mark in step["marks"]),
+            }
+        )
+        for step in fields["steps"]
+    ]
+    picture, size = base64.b64decode(fields["final_picture"]), tuple(fields["final_size"])
+    return Trace(**fields | {"steps": tuple(steps), "final_picture": picture, "final_size": size})
+
+
+def _text_of(value: Any) -> Any:
+    return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value

@@ -1,0 +1,177 @@
+"""A language model as a policy, against a scripted server that speaks chat completions on this machine."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from envs.action import PAGE_VERBS, Action, ActionError
+from webagent import chat
+from webagent.agents import Agent, AgentFault
+from webagent.benchmark import BenchConfig, bench
+from webagent.chat import read_action
+from webagent.output import UsageError
+
+PAGE = {
+    "instruction": "Click on the Yes button.",
+    "html": "<button ref=0>No</button><button ref=1>Yes</button>",
+    "screenshot": np.zeros((210, 160, 3), np.uint8),
+    "last_error": "",
+}
+
+
+class Server:
+    """Answers what `script` says: texts, or HTTP status codes; a function gets the request. The last one stays."""
+
+    def __init__(self):
+        self.script, self.requests, self.headers = ["wait"], [], []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                server.requests.append((self.path, body))
+                server.headers.append(dict(self.headers))
+                answer = server.script.pop(0) if len(server.script) > 1 else server.script[0]
+                answer = answer(body) if callable(answer) else answer
+                self.send_response(answer if isinstance(answer, int) else 200)
+                self.end_headers()
+                self.wfile.write(json.dumps({"choices": [{"message": {"content": answer}}]}).encode())
+
+            def log_message(self, *arguments):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(chat, "PAUSES", (0.0, 0.0))
+    monkeypatch.delenv(chat.KEY, raising=False)
+    started = Server()
+    yield started
+    started.http.shutdown()
+    started.http.server_close()
+
+
+def policy(server, image="none"):
+    return Agent("openai:small", image, base_url=server.url).policy("click-button", 0)
+
+
+def test_it_sends_the_instruction_the_page_and_the_grammar(server):
+    server.script = ["click 1"]
+    assert policy(server).act(PAGE) == Action("click", (1,))
+    path, body = server.requests[0]
+    assert (path, body["model"], body["temperature"]) == ("/v1/chat/completions", "small", 0)
+    system, user = (message["content"] for message in body["messages"])
+    assert all(verb in system for verb in PAGE_VERBS) and "goto" not in system
+    assert PAGE["instruction"] in user and PAGE["html"] in user
+
+
+def test_it_sees_the_screenshot_where_the_image_is_on(server):
+    server.script = ["click 1"]
+    policy(server, image="real").act(PAGE)
+    text, picture = server.requests[0][1]["messages"][1]["content"]
+    assert PAGE["html"] in text["text"]
+    assert picture["image_url"]["url"].startswith("data:image/png;base64,")
+
+
+def test_it_is_told_what_it_did_and_why_that_was_refused(server):
+    server.script = ["click 7", "click 1"]
+    agent = policy(server)
+    agent.act(PAGE)
+    agent.act(PAGE | {"last_error": "ref 7 is not on the page now"})
+    said = server.requests[1][1]["messages"][1]["content"]
+    assert "click 7" in said and "ref 7 is not on the page now" in said
+    agent.reset()
+    agent.act(PAGE)
+    assert "click 7" not in server.requests[2][1]["messages"][1]["content"]
+
+
+def test_an_answer_that_is_no_action_is_sent_back_once_and_then_a_step_is_lost(server):
+    server.script = ["I would click yes", "click 1", "no", "still no"]
+    agent = policy(server)
+    assert agent.act(PAGE) == Action("click", (1,))
+    assert "That is no action" in server.requests[1][1]["messages"][-1]["content"]
+    assert agent.act(PAGE) == Action("wait")
+
+
+def test_the_key_comes_from_the_environment(server, monkeypatch):
+    policy(server).act(PAGE)
+    assert "Authorization" not in server.headers[-1]
+    monkeypatch.setenv(chat.KEY, "secret-key")
+    policy(server).act(PAGE)
+    assert server.headers[-1]["Authorization"] == "Bearer secret-key"
+    assert "secret-key" not in repr(Agent("openai:small", base_url=server.url))
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_an_overloaded_endpoint_is_asked_again(server, code):
+    server.script = [code, code, "click 1"]
+    assert policy(server).act(PAGE) == Action("click", (1,))
+
+
+def test_an_endpoint_that_stays_away_is_a_fault(server):
+    server.script = [503]
+    with pytest.raises(AgentFault, match="503"):
+        policy(server).act(PAGE)
+
+
+@pytest.mark.parametrize("code", [400, 401, 404])
+def test_a_refused_request_ends_the_run(server, code):
+    server.script = [code]
+    with pytest.raises(UsageError, match=str(code)):
+        policy(server).act(PAGE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "action"),
+    [
+        ("click 3", "click 3"),
+        ("```\nclick 3\n```", "click 3"),
+        ('First I look.\nThen:\n`type 4 "Ann"`', 'type 4 "Ann"'),
+        ("<think>click 9\nor 8?</think>\n\nclick 3", "click 3"),
+        ('{"action": "click", "ref": "3"}', "click 3"),
+    ],
+)
+def test_an_action_is_found_in_an_answer(answer, action):
+    assert str(read_action(answer, PAGE_VERBS)) == action
+
+
+@pytest.mark.parametrize("answer", ["", "click", 'goto "https://example.org"', "import os"])
+def test_an_answer_without_a_permitted_action_has_none(answer):
+    with pytest.raises(ActionError):
+        read_action(answer, PAGE_VERBS)
+
+
+@pytest.mark.parametrize(
+    ("policy", "base_url"), [("openai:", ""), ("openai:small", ""), ("openai:small", "here"), ("random", "http://x/v1")]
+)
+def test_what_cannot_be_asked_is_refused_before_the_run(monkeypatch, policy, base_url):
+    monkeypatch.delenv(chat.KEY, raising=False)
+    with pytest.raises(UsageError):
+        bench(BenchConfig(policy=policy, base_url=base_url))
+
+
+def test_a_benchmark_of_a_model_counts_an_endpoint_that_breaks_as_a_fault(server, tmp_path, monkeypatch):
+    monkeypatch.setenv(chat.KEY, "secret-key")
+
+    def clever(body):
+        said = body["messages"][1]["content"]
+        wanted = said.split('"')[1]
+        before = said.split(f">{wanted}<")[0]
+        return f"click {before.rsplit('ref=', 1)[1].split()[0].strip('>')}"
+
+    server.script = [503, 503, 503, clever]
+    config = BenchConfig(
+        tasks=("click-button",), policy="openai:small", base_url=server.url, image="none", episodes=2, workers=1,
+        out=tmp_path / "run",
+    )  # fmt: skip
+    result = bench(config)
+    assert [(episode.success, bool(episode.retried)) for episode in result.episodes] == [(True, True), (True, False)]
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file())
+    assert b"secret-key" not in stored and server.url.encode() in stored
