@@ -44,6 +44,7 @@ __all__ = [
     "SCHEMA",
     "SCHEMA_VERSION",
     "TRAINING_SEEDS",
+    "VALIDATION_SEEDS",
     "DatasetError",
     "DatasetWriter",
     "Row",
@@ -58,6 +59,8 @@ MANIFEST = "dataset.json"
 
 TRAINING_SEEDS = range(*miniwob.TRAINING_SEEDS)
 """Page seeds that training data may be drawn from."""
+VALIDATION_SEEDS = range(4_000_000, 5_000_000)
+"""Page seeds on which models are selected; neither training nor evaluation draws from them."""
 _PUBLISHED_SEEDS = range(1_201_539_860, 1_201_539_960)  # the evaluation episodes of Pix2Act (arXiv 2306.00245)
 
 

@@ -6,16 +6,19 @@ import hashlib
 import json
 import shutil
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import safetensors.torch
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
-from policies import checkpoint
+from policies import checkpoint, start_pages
 from policies.card import training_card
 from policies.data import TrainError
 from policies.model import WebAgentModel
@@ -78,6 +81,14 @@ class Run:
                 raise TrainError(f"the run in {config.out} was begun with other settings: {pairs}")
             vars(self).update(state)
 
+    @cached_property
+    def _start_pages(self) -> np.ndarray:
+        """Of the episodes learnt from, in this stage and, as far as is known, in those before."""
+        first = self.table.filter(pc.field("step") == 0).select(["instruction", "html"]).to_pylist()
+        own = start_pages.table_of(start_pages.start_page(row["instruction"], row["html"]) for row in first)
+        earlier = start_pages.read(checkpoint.locate(self.config.init)) if self.config.init else None
+        return own if earlier is None else np.union1d(own, earlier)
+
     @property
     def folder(self) -> Path | None:
         """The latest checkpoint."""
@@ -90,6 +101,7 @@ class Run:
         names = ("step", "leg", "sampler", "seconds", "held_out")
         with checkpoint.atomic_folder(self.config.out / f"step-{self.step:07d}") as folder:
             checkpoint.write(folder, average, processor, training_card(self, average))
+            start_pages.write(folder, self._start_pages)
             state = {name: tensor.cpu().contiguous() for name, tensor in _training_tensors(model, optimizer).items()}
             safetensors.torch.save_file(state, folder / TENSORS)
             checkpoint.write_json(folder / STATE, {n: getattr(self, n) for n in names} | {"identity": self._identity})

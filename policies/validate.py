@@ -10,15 +10,13 @@ import torch
 from accelerate import Accelerator
 
 import envs  # noqa: F401  registers the environments
+from data_gen.dataset import VALIDATION_SEEDS
 from envs.loop import run_episode
 from policies.data import Samples
 from policies.images import ImageMode
 from policies.model import WebAgentModel
 from policies.policy import LearntPolicy
 from policies.processor import Processor
-
-VALIDATION_SEEDS = range(4_000_000, 5_000_000)
-"""Page seeds for selection; neither training nor the benchmark draws from them."""
 
 
 def held_out_rows(data: Samples, rows: np.ndarray, episodes: int) -> np.ndarray:

@@ -1,10 +1,12 @@
-"""Makes the embedded checkpoint from nothing: collect, train, evaluate, write policies/embedded with its model card.
+"""Makes the next embedded checkpoint: collect, train, evaluate, write policies/embedded with its model card.
 
     python scripts/train_embedded.py --work runs/embedded
 
-Training goes in stages. Each adds demonstrations on new pages and, from the second on, episodes in which the policy of
-the stage before acts and the expert labels what it meets (DAgger, Ross et al. 2011); it goes on from that policy's
-weights. Every part goes on where it stopped, so the command can be given again after an interruption.
+It begins with the weights of the present one, or from nothing, and goes in stages. Each adds demonstrations on new
+pages and, from the second on, episodes in which the policy of the stage before acts and the expert labels what it meets
+(DAgger, Ross et al. 2011); it goes on from that policy's weights. Every part goes on where it stopped, so the command
+can be given again after an interruption. What comes out is measured on page seeds that follow from the new checkpoint's
+hash; whether it is better than the one before is for whoever gives the command to judge.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ import tyro
 
 from data_gen.collect import CollectConfig, collect
 from data_gen.dataset import TRAINING_SEEDS
-from policies import checkpoint
+from policies import checkpoint, start_pages
 from policies.card import with_results
+from policies.images import ImageMode
 from policies.train import TrainConfig, train
-from webagent.agents import EMBEDDED, Image
-from webagent.benchmark import EVALUATION_SEED, BenchConfig, bench
+from webagent.agents import EMBEDDED
+from webagent.benchmark import BenchConfig, bench
 from webagent.collection import collect_with
 from webagent.results import BenchResult
 
@@ -57,6 +60,8 @@ class Recipe:
     """Folder for datasets, training runs and results; some GB."""
     out: Path = checkpoint.EMBEDDED
     """Folder of the finished checkpoint."""
+    from_nothing: bool = False
+    """Begin with fresh weights and a vocabulary of its own, not with the embedded checkpoint."""
     suite: str = "webgum56"
     """Tasks that are learnt and measured."""
     recovery: float = 0.25
@@ -65,8 +70,6 @@ class Recipe:
     """Processes that collect and measure."""
     eval_episodes: int = 100
     """Evaluation episodes per task, with the image and with the image off."""
-    first_seed: int = EVALUATION_SEED
-    """First page seed that is measured on; take 4000000, a validation seed, to try the recipe out."""
     training: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             data=(), out=Path(), image_dropout=0.85, eval_every=400, eval_episodes=12, threads=1, jobs=2
@@ -74,10 +77,14 @@ class Recipe:
     )
     """How to train; data, out, init, steps and lr follow from the stage."""
 
+    @property
+    def begins_with(self) -> Path | None:
+        return None if self.from_nothing else checkpoint.EMBEDDED
+
 
 def main(recipe: Recipe) -> None:
     """Runs the stages one after another, then measures."""
-    run, data = None, ()
+    run, data = recipe.begins_with, ()
     for number, stage in enumerate(STAGES):
         data = (*data, *stage_data(recipe, number, stage, run))
         out = recipe.work / f"run{number}"
@@ -87,10 +94,12 @@ def main(recipe: Recipe) -> None:
         )
     model, processor, card = checkpoint.load(run)
     # bfloat16 halves the file; what is measured below is what is shipped.
+    pages = start_pages.read(checkpoint.locate(run))
     checkpoint.save(recipe.out, model, processor, card, dtype=torch.bfloat16)
+    start_pages.write(recipe.out, pages)
     policy = EMBEDDED if recipe.out == checkpoint.EMBEDDED else str(recipe.out)
     sections = []
-    images: dict[Image, str] = {"real": "With the image", "none": "With the image off"}
+    images: dict[ImageMode, str] = {"real": "With the image", "none": "With the image off"}
     for image, title in images.items():
         results = bench(
             BenchConfig(
@@ -99,8 +108,8 @@ def main(recipe: Recipe) -> None:
                 image=image,
                 workers=recipe.workers,
                 episodes=recipe.eval_episodes,
-                first_seed=recipe.first_seed,
-                json=recipe.work / f"{image}.json",
+                seeds_from_checkpoint=True,
+                out=recipe.work / f"measured-{image}",
             )
         )
         sections.append(f"### {title}\n\n{_table(results)}")
@@ -148,6 +157,17 @@ def stage_data(recipe: Recipe, number: int, stage: Stage, before: Path | None) -
     return folders
 
 
+def _new(results: BenchResult) -> str:
+    absent = results.absent
+    if absent is None:
+        return ""
+    low, high = absent["interval"]
+    return (
+        f" On the {absent['episodes']:,} episodes whose start page does not occur in training: {absent['success']:.3f} "
+        f"({low:.3f} - {high:.3f}), mean of {absent['tasks']} tasks."
+    )
+
+
 def _table(results: BenchResult) -> str:
     low, high = results.mean_interval
     rows = [
@@ -156,7 +176,7 @@ def _table(results: BenchResult) -> str:
     ]
     return "\n".join([
         f"Strict success {results.mean:.3f} ({low:.3f} - {high:.3f}), mean of {len(results.tasks)} tasks; page seeds "
-        f"{results.seeds}; {results.faults} episodes lost to faults of the browser. Repeat it with "
+        f"{results.seeds}; {results.faults} episodes lost to faults of the browser.{_new(results)} Repeat it with "
         f"`{results.config.command}`.", "",
         "| task | success | 95 % interval | failures |", "|---|---|---|---|", *rows,
     ])  # fmt: skip

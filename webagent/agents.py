@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 from data_gen.collect import SCRIPTED
 from envs.action import PAGE_VERBS, SIGNATURES
 from envs.loop import Policy, RandomPolicy
+from policies.images import ImageMode
 from webagent.output import UsageError
 
 EMBEDDED = "embedded"
 CHAT = "openai:"
 """Begins the names of language models behind an OpenAI-compatible endpoint."""
-
-Image = Literal["real", "none"]
 
 
 class AgentFault(RuntimeError):
@@ -29,13 +27,13 @@ class Agent:
 
     Attributes:
         name: ``embedded``, ``oracle``, ``random``, a checkpoint folder, or ``openai:MODEL``.
-        image: ``real`` shows the policy the screenshots, ``none`` leaves them out; scripted policies read html alone.
+        image: what the policy sees of the screenshots (``policies.images``); scripted policies read html alone.
         beams: width of the beam search of a learnt policy; 1 is greedy.
         base_url: address of the endpoint of ``openai:MODEL``; the official one where empty.
     """
 
     name: str
-    image: Image = "real"
+    image: ImageMode = "real"
     beams: int = 1
     base_url: str = ""
 
@@ -63,8 +61,8 @@ class Agent:
         return self.sees_pages and self.image == "real"
 
     def describe(self) -> str:
-        how = "without" if self.image == "none" else "with"
-        return f"{self.name}, {how} the image" if self.sees_pages else self.name
+        how = {"real": "with the image", "none": "without the image"}.get(self.image, f"{self.image} images")
+        return f"{self.name}, {how}" if self.sees_pages else self.name
 
     def check(self) -> None:
         """Finds out before the work what is wrong with the options.

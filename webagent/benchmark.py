@@ -24,7 +24,7 @@ from webagent.config import BenchConfig
 from webagent.episodes import EpisodeResult
 from webagent.judge import judge
 from webagent.output import console, write_whole
-from webagent.protocols import EVALUATION_SEED, VALIDATION_SEEDS
+from webagent.protocols import EVALUATION_SEED
 from webagent.provenance import provenance
 from webagent.report import benchmark_page
 from webagent.results import RESULTS, SCHEMA, BenchResult
@@ -32,7 +32,7 @@ from webagent.store import RunFolder
 from webagent.table import print_results
 from webagent.units import Unit, UnitResult, plan, run_unit
 
-__all__ = ["EVALUATION_SEED", "VALIDATION_SEEDS", "BenchConfig", "BenchmarkError", "bench"]
+__all__ = ["EVALUATION_SEED", "BenchConfig", "BenchmarkError", "bench"]
 
 
 class BenchmarkError(RuntimeError):

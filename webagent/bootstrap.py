@@ -14,10 +14,10 @@ import joblib
 from rich.table import Table
 
 from data_gen.collect import CollectConfig, collect
-from data_gen.dataset import TRAINING_SEEDS
+from data_gen.dataset import TRAINING_SEEDS, VALIDATION_SEEDS
 from policies import checkpoint
 from policies.train import TrainConfig, train
-from webagent.benchmark import VALIDATION_SEEDS, BenchConfig, bench
+from webagent.benchmark import BenchConfig, bench
 from webagent.collection import collect_with
 from webagent.output import UsageError, check_folder_writable, console
 from webagent.results import BenchResult

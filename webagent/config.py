@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from policies.images import ImageMode
 from webagent import protocols
-from webagent.agents import Agent, Image
+from webagent.agents import Agent
 from webagent.output import UsageError, check_folder_writable, check_writable
 
 
@@ -37,8 +38,8 @@ class BenchConfig:
     """embedded (the checkpoint that comes with the package), a checkpoint folder, oracle, random, or openai:MODEL."""
     base_url: str = ""
     """Address of the OpenAI-compatible endpoint of openai:MODEL. Its key is read from OPENAI_API_KEY alone."""
-    image: Image = "real"
-    """real shows the policy the screenshots, none leaves them out."""
+    image: ImageMode = "real"
+    """real shows the policy the screenshots, none leaves them out, white and random put blank pages or noise there."""
     beams: int = 1
     """Width of a learnt policy's beam search; 1 is greedy."""
     episodes: int | None = None

@@ -12,15 +12,13 @@ from typing import Literal
 
 import numpy as np
 
-from data_gen.dataset import TRAINING_SEEDS
+from data_gen.dataset import TRAINING_SEEDS, VALIDATION_SEEDS
 from envs import tasks as task_table
 
 Rule = Literal["strict", "raw > 0"]
 
 EVALUATION_SEED = 5_000_000
 """The first of our own evaluation seeds."""
-VALIDATION_SEEDS = range(4_000_000, 5_000_000)
-"""Models are selected on these."""
 CHECKPOINT_SEEDS = range(6_000_000, 10_000_000)
 """``seeds_of_checkpoint`` draws from these."""
 

@@ -13,7 +13,8 @@ import gymnasium
 from envs import tasks as task_table
 from envs.loop import Episode, Step, run_episode
 from envs.web import OpenWebEnv
-from webagent.agents import Agent, Image
+from policies.images import ImageMode
+from webagent.agents import Agent
 from webagent.benchmark import EVALUATION_SEED
 from webagent.output import UsageError, check_folder_writable, check_writable, console, write_whole
 from webagent.report import trace_episode, trace_page
@@ -45,7 +46,7 @@ class RunConfig:
     """Page seed of the MiniWoB++ task."""
     policy: str = "embedded"
     """embedded (the checkpoint that comes with the package), a checkpoint folder, random, or, for MiniWoB++, oracle."""
-    image: Image = "real"
+    image: ImageMode = "real"
     """real shows a learnt policy the screenshots, none leaves them out."""
     beams: int = 1
     """Width of a learnt policy's beam search; 1 is greedy."""
