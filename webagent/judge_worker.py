@@ -44,7 +44,7 @@ def replay(browser: Any, tasks: dict[str, Any], job: dict[str, Any]) -> dict[str
         page.on("dialog", lambda dialog: dialog.dismiss())
         goal, _ = task.setup(page)
         options = json.dumps({"maxElements": MAX_ELEMENTS, "furniture": FURNITURE})
-        hands = Actuator(page, f"__webagent.observe({options})")
+        hands = Actuator(page, context.new_cdp_session(page), f"__webagent.observe({options})")
         page.wait_for_timeout(job["tick_ms"])
         seen = hands.observe()
         answer = {"goal": goal, "reward": 0.0, "raw_reward": 0.0, "done": False, "refused": ""}
