@@ -20,7 +20,7 @@ INLINE_TAGS = frozenset("a abbr b code em font i label mark s small span strong 
 """Tags whose text runs on in the line; that of all others stands apart."""
 
 TYPED_INPUTS = frozenset(
-    "text password email search tel url number date time month week datetime-local color range".split()
+    "text password email search tel url number date time month week datetime-local color range file".split()
 )
 """``<input>`` types whose value the verb ``type`` can replace; an input without a type is a text field."""
 

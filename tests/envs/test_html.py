@@ -10,7 +10,7 @@ from envs.miniwob import script
 
 @pytest.fixture(scope="module")
 def page():
-    page = shared().new_page(width=400, height=300, scripts=(script("clock.js"), script("page.js")), offline=True)
+    page = shared().new_page(width=400, height=300, scripts=(script("clock.js"), script("page.js")))
     yield page
     page.context.close()
 

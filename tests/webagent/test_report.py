@@ -15,7 +15,7 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     tasks = ("click-button", "click-checkboxes")
     bench(BenchConfig(tasks=tasks, policy="oracle", episodes=3, pictures=2, workers=1, report=folder))
-    opened = browser.shared().new_page(width=390, height=800, scripts=(), offline=True)
+    opened = browser.shared().new_page(width=390, height=800, scripts=())
     opened.requests = []
     opened.on("request", lambda request: opened.requests.append(request.url))
     opened.goto((folder / "index.html").as_uri())
