@@ -256,9 +256,7 @@ class Browser:
         self.restart()
         return self._open_page(width, height, scripts, proxy, storage)
 
-    def _open_page(
-        self, width: int, height: int, scripts: tuple[str, ...], proxy: str, storage: str | None
-    ) -> Page:
+    def _open_page(self, width: int, height: int, scripts: tuple[str, ...], proxy: str, storage: str | None) -> Page:
         assert self._browser is not None
         with self.deadline():
             context: BrowserContext = self._browser.new_context(

@@ -112,7 +112,9 @@ def _forms(value: str) -> set[str]:
     plain = {value, shown}
     escaped = {text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for text in plain}
     quoted = {text.replace('"', "&quot;") for text in escaped}
-    return {form for form in (*plain, *escaped, *quoted, quote(value), quote(value, safe=""), quote_plus(value)) if form}
+    return {
+        form for form in (*plain, *escaped, *quoted, quote(value), quote(value, safe=""), quote_plus(value)) if form
+    }
 
 
 def _shows(element: Element) -> bool:

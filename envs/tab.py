@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,7 @@ RESTLESS_SECONDS = 5.0
 """How long a page is waited for that does not become still."""
 
 _STANDING = frozenset({"eventsource", "websocket", "ping", "media"})  # requests that need not end
+_LOST = re.compile(r"has been closed|connection closed|crashed|disconnected", re.IGNORECASE)
 _OPTIONS = json.dumps({"maxElements": MAX_ELEMENTS})
 
 
@@ -93,7 +95,7 @@ class Tab:
             raise ActionError(self.refusal(url))
         with self._browser.deadline():
             try:
-                self.page.goto(url, wait_until="domcontentloaded", timeout=1000 * LOAD_SECONDS)
+                self.page.goto(url, wait_until="commit", timeout=1000 * LOAD_SECONDS)
             except Error as error:
                 self._need_browser(error)
                 if self.refused:
@@ -113,7 +115,7 @@ class Tab:
             if index <= 1:  # 0 is the empty page that every tab starts with
                 raise ActionError("there is no page to go back to")
             try:
-                self.page.go_back(wait_until="domcontentloaded", timeout=1000 * LOAD_SECONDS)
+                self.page.go_back(wait_until="commit", timeout=1000 * LOAD_SECONDS)
             except Error as error:
                 self._need_browser(error)
                 raise ActionError(f"going back does not work: {self._reason('', error)}") from error
@@ -137,8 +139,9 @@ class Tab:
         Raises:
             BrowserFault: if it cannot be read.
         """
+        end = time.monotonic() + LOAD_SECONDS
         with self._browser.deadline():
-            for attempt in range(4):
+            while True:
                 try:
                     self._wait()
                     reported = self._hands.evaluate(f"__webagent.web.observe({self._first_ref}, {_OPTIONS})")
@@ -147,12 +150,11 @@ class Tab:
                     return seen
                 except Error as error:  # the page was left while it was being read: what follows is read in its place
                     self._need_browser(error)
-                    if attempt == 3:
+                    if time.monotonic() > end:
                         raise
-                    self.page.wait_for_load_state("domcontentloaded", timeout=1000 * LOAD_SECONDS)
+                    self.page.wait_for_timeout(20)
                 except ValueError as error:
                     raise BrowserFault(f"the page's scripts have broken what reads it: {error}") from error
-        raise BrowserFault("the page cannot be read")
 
     def screenshot(self) -> np.ndarray:
         """The viewport, uint8 H x W x 3."""
@@ -224,8 +226,7 @@ class Tab:
         session.send("Fetch.enable", {"patterns": patterns})
 
     def _need_browser(self, error: Error) -> None:
-        browser = self.page.context.browser
-        if self.page.is_closed() or browser is None or not browser.is_connected() or "closed" in error.message:
+        if self.page.is_closed() or _LOST.search(error.message):
             raise error
 
     def _reason(self, url: str, error: Error) -> str:
