@@ -1,11 +1,11 @@
 """The one way from the browser to the network: a SOCKS5 proxy in this process that knows the allow-list.
 
-Filtering inside the browser (routes of Playwright, ``Fetch`` of the protocol) sees the requests of documents, and misses
-others: those of workers, redirects, preconnects, sockets, the browser's own. So the browser is given no other way out
-than this proxy, for every scheme, loopback included, and with no name resolution of its own (``browser.ARGUMENTS``):
-names arrive here unresolved. SOCKS and not HTTP, because then all there is to judge is the host and port of a
-connection, before a byte of it is sent; what goes through it, TLS too, is not read. The page cannot reach these
-settings. UDP (WebRTC, QUIC) does not pass a SOCKS proxy of Chromium's, and is switched off beside.
+Filtering inside the browser (routes of Playwright, ``Fetch`` of the protocol) sees the requests of documents, and
+misses others: those of workers, redirects, preconnects, sockets, the browser's own. So the browser is given no other
+way out than this proxy, for every scheme, loopback included, and with no name resolution of its own
+(``browser.ARGUMENTS``): names arrive here unresolved. SOCKS and not HTTP, because then all there is to judge is the
+host and port of a connection, before a byte of it is sent; what goes through it, TLS too, is not read. The page cannot
+reach these settings. UDP (WebRTC, QUIC) does not pass a SOCKS proxy of Chromium's, and is switched off beside.
 """
 
 from __future__ import annotations

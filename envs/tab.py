@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -199,10 +200,8 @@ class Tab:
 
     def _close_window(self, window: Page) -> None:
         if window is not self.page:  # one that no script of ours could turn into a link of this tab
-            try:
+            with contextlib.suppress(Error):
                 window.close()
-            except Error:
-                pass
 
     def _guard(self, session: CDPSession) -> None:
         # The protocol and not Playwright's routes, which see the first request of a chain of redirects only.

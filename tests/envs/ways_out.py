@@ -76,7 +76,8 @@ HTML = {
         "location = URL.createObjectURL(new Blob(['<img src=\"http://OTHER/\">'], {type: 'text/html'}))"
     ),
     "new window": _script("open('http://OTHER/')"),
-    "new window of a frame": '<iframe id=f></iframe><script>f.contentWindow.open("http://OTHER/", "", "noopener")</script>',
+    "new window of a frame": "<iframe id=f></iframe>"
+    + _script("f.contentWindow.open('http://OTHER/', '', 'noopener')"),
     "new window by a clean function": '<iframe id=f sandbox="allow-scripts allow-popups" '
     "srcdoc='<script>open(\"http://OTHER/\")</script>'></iframe>",
     "link in a new tab": '<a id=a target=_blank href="http://OTHER/">a</a><script>a.click()</script>',
