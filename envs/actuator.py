@@ -42,6 +42,10 @@ _SET_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+class ScriptError(Error):
+    """A script of ours failed on the page, because the page is not ready for it or has broken it."""
+
+
 class Actuator:
     """Hands and eyes on one page.
 
@@ -63,7 +67,7 @@ class Actuator:
             "Runtime.evaluate", {"expression": expression, "returnByValue": True, "awaitPromise": True}
         )
         if details := answer.get("exceptionDetails"):
-            raise Error(details.get("exception", {}).get("description", details["text"]))
+            raise ScriptError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
     def observe(self, milliseconds: int = 0) -> Seen:

@@ -15,7 +15,7 @@ import numpy as np
 from playwright.sync_api import CDPSession, Dialog, Error, Page, Request
 
 from envs.action import Action, ActionError
-from envs.actuator import Actuator
+from envs.actuator import Actuator, ScriptError
 from envs.allow import AllowList
 from envs.browser import Browser, BrowserFault
 from envs.gate import Gate
@@ -31,9 +31,12 @@ STILL_MILLISECONDS = 150
 RESTLESS_SECONDS = 5.0
 """How long a page is waited for that does not become still."""
 
+MAX_CHARACTERS = 20_000
+"""Of html, about, that are written of a page; of a longer one what is around the viewport."""
+
 _STANDING = frozenset({"eventsource", "websocket", "ping", "media"})  # requests that need not end
 _LOST = re.compile(r"has been closed|connection closed|crashed|disconnected", re.IGNORECASE)
-_OPTIONS = json.dumps({"maxElements": MAX_ELEMENTS})
+_OPTIONS = json.dumps({"maxElements": MAX_ELEMENTS, "maxCharacters": MAX_CHARACTERS, "deep": True})
 
 
 class Tab:
@@ -51,6 +54,8 @@ class Tab:
         storage: file with cookies and local storage to start with.
 
     Attributes:
+        page: Playwright's.
+        hands: what acts on it.
         refused: the last address that the page itself went for and was not allowed to.
         dialogs: what the page said in dialogs since the last ``read``.
     """
@@ -74,7 +79,7 @@ class Tab:
         width, height = viewport
         self.page: Page = browser.new_page(width=width, height=height, scripts=scripts, proxy=gate.url, storage=storage)
         with browser.deadline():
-            self._hands = Actuator(self.page, f"__webagent.observe({_OPTIONS})", files)
+            self.hands = Actuator(self.page, f"__webagent.observe({_OPTIONS})", files)
             self.page.context.on("page", self._close_window)
             self.page.on("dialog", self._answer)
             self.page.on("request", self._began)
@@ -129,29 +134,35 @@ class Tab:
         """
         with self._browser.deadline():
             try:
-                self._hands.carry_out(action, seen)
+                self.hands.carry_out(action, seen)
             except Error as error:
                 self._need_browser(error)
                 raise ActionError(f"{action.verb} does not work on this page now: {self._reason('', error)}") from error
 
-    def read(self) -> Seen:
-        """What is on the page, when it is still.
+    def read(self, wait: bool = True) -> Seen:
+        """What is on the page.
+
+        Args:
+            wait: until it is still.
 
         Raises:
             BrowserFault: if it cannot be read.
         """
         end = time.monotonic() + LOAD_SECONDS
+        broken = 0
         with self._browser.deadline():
             while True:
                 try:
-                    self._wait()
-                    reported = self._hands.evaluate(f"__webagent.web.observe({self._first_ref}, {_OPTIONS})")
+                    if wait:
+                        self._wait()
+                    reported = self.hands.evaluate(f"__webagent.web.observe({self._first_ref}, {_OPTIONS})")
                     seen = Seen.read(reported)
                     self._first_ref = max(self._first_ref, max(seen.refs, default=-1) + 1)
                     return seen
                 except Error as error:  # the page was left while it was being read: what follows is read in its place
                     self._need_browser(error)
-                    if time.monotonic() > end:
+                    broken = broken + 1 if isinstance(error, ScriptError) else 0
+                    if time.monotonic() > end or broken == 3:
                         raise
                     self.page.wait_for_timeout(20)
                 except ValueError as error:
@@ -160,7 +171,7 @@ class Tab:
     def screenshot(self) -> np.ndarray:
         """The viewport, uint8 H x W x 3."""
         with self._browser.deadline():
-            return self._hands.screenshot()
+            return self.hands.screenshot()
 
     def close(self) -> None:
         try:
@@ -176,7 +187,7 @@ class Tab:
         end = time.monotonic() + RESTLESS_SECONDS
         while time.monotonic() < end:
             asked = self._asked
-            self._hands.evaluate(f"__webagent.web.still({STILL_MILLISECONDS}, 1000)")
+            self.hands.evaluate(f"__webagent.web.still({STILL_MILLISECONDS}, 1000)")
             fresh = time.monotonic() - RESTLESS_SECONDS
             if asked == self._asked and not any(began > fresh for began in self._requests.values()):
                 return

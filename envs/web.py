@@ -43,6 +43,9 @@ class OpenWebEnv(gymnasium.Env):
         viewport: width and height in CSS pixels.
         headless: False shows the browser's window.
 
+    Attributes:
+        tab: where the episode takes place; None before it and after one that ended in a fault.
+
     Raises:
         OpenWebError: if the start page, a secret or a file cannot be used.
         envs.browser.BrowserError: on the first reset, if no browser could be found or started.
@@ -78,7 +81,7 @@ class OpenWebEnv(gymnasium.Env):
         self._pictures = screenshot
         self._config = BrowserConfig(headless=headless, file_access=False)
         self._gate: Gate | None = None
-        self._tab: Tab | None = None
+        self.tab: Tab | None = None
         self._observation = NOTHING.observation(self.task, self._black)
         self._seen = NOTHING
         self._steps = 0
@@ -103,20 +106,20 @@ class OpenWebEnv(gymnasium.Env):
             if self._gate is None:
                 self._gate = Gate(self.allowed.allows_host)
             browser = browsers.shared(self._config)
-            self._tab = Tab(browser, self.allowed, self._gate, self._viewport, self.files, self.storage_state)
+            self.tab = Tab(browser, self.allowed, self._gate, self._viewport, self.files, self.storage_state)
             try:
-                self._tab.goto(self.url)
+                self.tab.goto(self.url)
             except ActionError as error:
                 self._drop_tab()
                 raise OpenWebError(str(error)) from error
-            return self._observe(self._tab, ""), self._info(self._tab)
+            return self._observe(self.tab, ""), self._info(self.tab)
         except BrowserFault as fault:
             self._drop_tab()
             self._observation = NOTHING.observation(self.task, self._black)
             return self._observation, self._info() | {"fault": f"reset: {self.secrets.mask(str(fault))}"}
 
     def step(self, action: str | Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        tab = self._tab
+        tab = self.tab
         if tab is None:
             raise gymnasium.error.ResetNeeded("call reset() before step(), and after an episode that ended in a fault")
         self._steps += 1
@@ -186,9 +189,9 @@ class OpenWebEnv(gymnasium.Env):
         return np.zeros((height, width, 3), np.uint8)
 
     def _drop_tab(self) -> None:
-        if self._tab is not None:
-            self._tab.close()
-        self._tab, self._seen = None, NOTHING
+        if self.tab is not None:
+            self.tab.close()
+        self.tab, self._seen = None, NOTHING
 
 
 def _existing(path: Path) -> Path:

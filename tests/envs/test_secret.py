@@ -64,7 +64,7 @@ def test_a_secret_is_typed_and_never_seen(env):
     action = f'type {by_id(observation, "pass")} "{{{{secret:TEST_PASSWORD}}}}"'
     observation, *_, info = env.step(action)
     assert observation["last_error"] == ""
-    assert env._tab.page.evaluate("field.value") == VALUE
+    assert env.tab.page.evaluate("field.value") == VALUE
     assert parse_html(observation["html"]).find(id="pass").value == "{{secret:TEST_PASSWORD}}"
     assert VALUE not in everything(observation, info) and "p&amp;ss" not in everything(observation, info)
 

@@ -90,7 +90,7 @@ def go(page, url):
 
 def test_the_listener_hears_each_way_where_the_host_is_allowed(unguarded, own, other):
     deaf = []
-    page = unguarded._tab.page
+    page = unguarded.tab.page
     for way in HTML:
         go(page, own.url)
         before = len(other.reached)
@@ -106,13 +106,13 @@ def test_the_listener_hears_each_way_where_the_host_is_allowed(unguarded, own, o
 
 def test_nothing_is_permitted_or_kept(guarded, own):
     guarded.reset()
-    page = guarded._tab.page
+    page = guarded.tab.page
     for name in ("geolocation", "notifications", "camera", "microphone", "clipboard-read", "midi"):
         asked = f"navigator.permissions.query({{name: {name!r}}}).then((p) => p.state, () => 'denied')"
         assert page.evaluate(asked) != "granted", name
     page.evaluate("document.cookie = 'a=b'; localStorage.a = 'b'")
     guarded.reset()
-    page = guarded._tab.page
+    page = guarded.tab.page
     assert page.evaluate("[document.cookie, localStorage.length]") == ["", 0]
     assert page.context.service_workers == [] and page.context.background_pages == []
 
@@ -126,7 +126,7 @@ def test_a_web_page_gets_no_file(guarded, own, tmp_path):
         f"document.body.innerHTML = '<iframe src={address}>'",
         f"open('{address}')",
     ):
-        guarded._tab.page.evaluate(code)
+        guarded.tab.page.evaluate(code)
         observation, *_ = guarded.step("wait")
         assert "private" not in observation["html"]
     observation, *_ = guarded.step(f'goto "{address}"')
