@@ -26,7 +26,9 @@ from envs.web import OpenWebEnv
 from policies import checkpoint
 from policies.policy import LearntPolicy
 
-WORDS = "order price total blue small garden letter street market window paper river summer morning copper north".split()
+WORDS = (
+    "order price total blue small garden letter street market window paper river summer morning copper north".split()
+)
 TASK = 'Click on the "Order 7" button'
 
 

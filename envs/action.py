@@ -75,13 +75,15 @@ class Action:
 
     def __post_init__(self) -> None:
         if self.verb not in SIGNATURES:
-            raise ActionError(f"unknown verb {self.verb!r}; expected one of: {', '.join(SIGNATURES)}")
+            raise ActionError(f"unknown verb {str(self.verb)[:40]!r}; expected one of: {', '.join(SIGNATURES)}")
         kinds = list(SIGNATURES[self.verb])
         if kinds and kinds[-1] == "string*":
             kinds[-1:] = ["string"] * max(0, len(self.args) - len(kinds) + 1)
         if len(kinds) != len(self.args) or not all(map(_fits, kinds, self.args)):
             given = " ".join([self.verb, *map(_format_argument, self.args)])
-            raise ActionError(f"{given!r} does not fit; expected: {' '.join([self.verb, *SIGNATURES[self.verb]])}")
+            raise ActionError(
+                f"{given[:200]!r} does not fit; expected: {' '.join([self.verb, *SIGNATURES[self.verb]])}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Action:
