@@ -65,7 +65,8 @@ def _post(random: Random, number: int) -> str:
 def _field(random: Random, number: int) -> str:
     options = "".join(f"<option value={i}>{_text(random, 2)}</option>" for i in range(20))
     return (
-        f"<div class=field><label for=f{number}>{_text(random, 2)}</label><input id=f{number} value='{_text(random, 1)}'>"
+        f"<div class=field><label for=f{number}>{_text(random, 2)}</label>"
+        f"<input id=f{number} value='{_text(random, 1)}'>"
         f"<select name=s{number}>{options}</select><label><input type=checkbox> {_text(random, 1)}</label></div>"
     )
 

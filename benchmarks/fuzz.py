@@ -4,8 +4,8 @@
     python benchmarks/fuzz.py --actions 10000 --pages 0
 
 Everything is seeded. An action string must either parse, and then write itself back to the same action, or be refused
-with an ``ActionError``. A hostile page must be read by ``page.js`` and read back by ``envs.html`` with one row of boxes and
-refs for each element. Prints the slowest of each and the growth in memory; the exit code is 1 if anything broke.
+with an ``ActionError``. A hostile page must be read by ``page.js`` and read back by ``envs.html`` with one row of boxes
+and refs for each element. Prints the slowest of each and the growth in memory; the exit code is 1 if anything broke.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from envs.browser import Browser, BrowserConfig, BrowserFault
 from envs.html import parse_html
 from envs.miniwob import script
 from envs.observation import MAX_ELEMENTS, Seen
-
 
 PAGE_SECONDS = 20.0
 """How long a hostile page may take."""
@@ -78,7 +77,7 @@ PIECES += [
     "\x7f",
     "\u202e",
     "\u0660\u0661",
-    "１２",
+    "\uff11\uff12",
     "é",
     "e\u0301",
     "\U0001f600",
@@ -146,10 +145,11 @@ def hostile_page(random: Random) -> str:
         f"let e = document.body; for (let i = 0; i < {random.choice([100, 300, 1000, 50000])}; i++) "
         f"e = e.appendChild(document.createElement('{random.choice(TAGS[:8])}')); e.append('end')",
         f"document.body.innerHTML = '<{random.choice(TAGS)} onclick=1>x'.repeat({random.choice([1000, 30000])})",
-        f"const p = document.createElement('p'); p.innerHTML = '<b>x</b>'.repeat({random.choice([10**3, 10**4, 10**6])}); "
-        "document.body.append(p)",
+        f"const p = document.createElement('p'); p.innerHTML = '<b>x</b>'"
+        f".repeat({random.choice([10**3, 10**4, 10**6])}); document.body.append(p)",
         f"for (const n of ['id', 'class', 'title', 'alt', 'role', 'style', 'd']) "
-        f"document.body.appendChild(document.createElement('button')).setAttribute(n, 'x'.repeat({10 ** random.randint(3, 7)}))",
+        f"document.body.appendChild(document.createElement('button'))"
+        f".setAttribute(n, 'x'.repeat({10 ** random.randint(3, 7)}))",
         f"document.body.append({text()}.repeat({random.choice([1, 1000, 100000])}))",
     ]
     build = [random.choice(recipes)]
@@ -214,8 +214,8 @@ def main(config: Config) -> int:
                 print(f"page {number}: {type(error).__name__} {str(error)[:200]} on {build[:120]!r}")
         browser.close()
         print(f"{config.pages} hostile pages: {ill} broke the reader, {ended} were ended by the deadline of "
-              f"{PAGE_SECONDS:g} s; the slowest other took {slowest:.1f} s to build, lay out and read; the longest html "
-              f"had {longest} characters; memory grew by {_megabytes() - memory:.0f} MB")  # fmt: skip
+              f"{PAGE_SECONDS:g} s; the slowest other took {slowest:.1f} s to build, lay out and read; the longest "
+              f"html had {longest} characters; memory grew by {_megabytes() - memory:.0f} MB")  # fmt: skip
     return int(broken + ill > 0)
 
 

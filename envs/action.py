@@ -120,7 +120,7 @@ class Action:
                     raise ActionError(f"{verb} takes its text in double quotes, got {bare[:40]!r}")
                 args.append(re.sub(r"\\(.)", lambda m: _UNESCAPES[m.group(1)], quoted))
             elif bare is None:
-                raise ActionError(f"{verb} takes no quoted text here; expected: {' '.join([verb, *kinds])}")
+                raise ActionError(f"{verb[:40]} takes no quoted text here; expected: {' '.join([verb[:40], *kinds])}")
             elif kind.startswith("ref") or kind == "pixel":
                 args.append(int(bare) if _INTEGER.fullmatch(bare) else bare)
             else:

@@ -212,6 +212,11 @@
       const element = node, tag = element.localName.toLowerCase();
       if (SKIPPED_TAGS.has(tag) || !/^[a-z][a-z0-9-]*$/.test(tag) || hidden.has(element.id)) return "";
       if (tag === "br") return wordless ? "" : " ";
+      if (deep && tag === "slot") { // has no box of its own
+        let slotted = "";
+        for (const child of childrenOf(element, tag)) slotted += writeInner(child, hard, soft, scrolled, wordless);
+        return slotted;
+      }
       const isOption = tag === "option" || tag === "optgroup";
       if (!isOption && element !== focus && !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
         // visibility:hidden can be undone by a child, display:none and opacity cannot

@@ -27,10 +27,12 @@ SCRIPTS = {
     "everything removed": "document.documentElement.remove()",
     "a frame taken out": "const f = document.body.appendChild(document.createElement('iframe')); "
     "f.contentWindow.setInterval(() => f.remove(), 10)",
-    "shadow trees": "for (let i = 0, e = document.body; i < 300; i++) { e = e.appendChild(document.createElement('div')); "
+    "shadow trees": "for (let i = 0, e = document.body; i < 300; i++) { "
+    "e = e.appendChild(document.createElement('div')); "
     "const s = e.attachShadow({mode: 'open'}); s.innerHTML = '<slot></slot><p>s'; }",
     "huge page": "document.body.innerHTML = '<p><b>x</b></p>'.repeat(2e5)",
-    "deep page": "let e = document.body; for (let i = 0; i < 5e4; i++) e = e.appendChild(document.createElement('div')); "
+    "deep page": "let e = document.body; for (let i = 0; i < 5e4; i++) "
+    "e = e.appendChild(document.createElement('div')); "
     "e.append('deep')",
     "huge attribute": "document.body.title = 'x'.repeat(5e7); document.body.innerHTML = '<p></p>'; "
     "document.body.firstChild.title = document.body.title",

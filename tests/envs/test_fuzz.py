@@ -75,14 +75,17 @@ TAGS = st.sampled_from(
 )
 # As JavaScript writes a string: lone surrogates, controls and marks too.
 ODD = st.text(st.characters(exclude_categories=[]) | st.sampled_from("<>&\"'\0\u2028\u202e"), max_size=8)
+NAMES = st.sampled_from(["id", "class", "title", "value", "style", "for"])
 NODES = st.recursive(
-    ODD, lambda inner: st.tuples(TAGS, st.dictionaries(st.sampled_from(["id", "class", "title", "value", "style", "for"]),
-                                                       ODD, max_size=3), st.lists(inner, max_size=4)), max_leaves=25
-)  # fmt: skip
+    ODD,
+    lambda inner: st.tuples(TAGS, st.dictionaries(NAMES, ODD, max_size=3), st.lists(inner, max_size=4)),
+    max_leaves=25,
+)
 BUILD = """(function build(parent, node) {
   if (typeof node === "string") { parent.append(node); return; }
   const [tag, attributes, children] = node;
-  const element = document.createElementNS(/svg|circle/.test(tag) ? "http://www.w3.org/2000/svg" : parent.namespaceURI, tag);
+  const space = /svg|circle/.test(tag) ? "http://www.w3.org/2000/svg" : parent.namespaceURI;
+  const element = document.createElementNS(space, tag);
   for (const name in attributes) element.setAttribute(name, attributes[name]);
   for (const child of children) build(element, child);
   (parent.attachShadow && tag === "p" ? parent.shadowRoot || parent : parent).append(element);
