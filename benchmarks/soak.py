@@ -87,15 +87,14 @@ def main(config: Config) -> int:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         page.write_text("<input><button>Go</button><select><option>a<option>b</select><a href=page.html>again</a>")
-        environments = [gymnasium.make(f"webagent/{task}-v1") for task in config.tasks]
+        environments = [gymnasium.make(f"webagent/{task}-v1", max_steps=4, frame_limit=True) for task in config.tasks]
         web = OpenWebEnv(page.as_uri(), "look around", max_steps=5)
         return _run(config, environments, web)
 
 
 def _run(config: Config, environments: list[gymnasium.Env], web: OpenWebEnv) -> int:
-    print(
-        f"{'episodes':>8} {'python MB':>9} {'browser MB':>10} {'processes':>9} {'zombies':>7} {'faults':>6} {'a second':>8}"
-    )
+    names = ("episodes", "python MB", "browser MB", "processes", "zombies", "faults", "a second")
+    print(" ".join(f"{name:>10}" for name in names), flush=True)
     first: tuple[float, float] | None = None
     faults, zombies, start = 0, 0, time.monotonic()
     last = (0.0, 0.0)
@@ -107,7 +106,7 @@ def _run(config: Config, environments: list[gymnasium.Env], web: OpenWebEnv) -> 
             last, zombies = (own, rest), zombies + dead
             first = first or last
             rate = number / (time.monotonic() - start)
-            print(f"{number:8} {own:9.0f} {rest:10.0f} {count:9} {dead:7} {faults:6} {rate:8.2f}", flush=True)
+            print(f"{number:10} {own:10.0f} {rest:10.0f} {count:10} {dead:10} {faults:10} {rate:10.2f}", flush=True)
     for env in (*environments, web):
         env.close()
     first = first or last

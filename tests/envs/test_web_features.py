@@ -10,25 +10,30 @@ from tests.envs.servers import Server
 
 PAGES = {
     "/": "<p>start</p><button>b</button>",
-    "/frames": "<h1>outer</h1><iframe id=one src=/inner style='margin: 40px; border: 5px solid; height: 120px'></iframe>"
+    "/frames": "<h1>outer</h1>"
+    "<iframe id=one src=/inner style='margin: 40px; border: 5px solid; height: 120px'></iframe>"
     "<iframe srcdoc='<p>text of a frame</p>'></iframe>",
     "/inner": "<div style='height: 60px'></div><input id=name><select id=kind><option>red<option>blue</select>"
     "<button onclick=\"out.textContent = document.getElementById('name').value + kind.value\">Go</button><p id=out></p>"
     "<div style='height: 900px'></div><button>below</button>",
     "/shadow": "<x-form><b>slotted</b></x-form><script>const root = document.querySelector('x-form')"
-    ".attachShadow({mode: 'open'}); root.innerHTML = '<p>in the shadow <slot></slot></p><input id=name><button>Go</button>"
+    ".attachShadow({mode: 'open'}); root.innerHTML = '<p>in the shadow <slot></slot></p><input id=name>"
+    "<button>Go</button>"
     "<p id=out></p>'; root.querySelector('button').onclick = () => { root.getElementById('out').textContent = "
     "root.getElementById('name').value; };</script>",
     "/tabs": "<base target=_blank><a href=/two>link</a><button onclick=\"window.open('/two')\">open</button>"
     '<form action=/two><button>send</button></form><button formtarget=_blank onclick="const w = window.open(); '
     "w.location = '/two'\">later</button>",
     "/two": "<h1>second</h1>",
-    "/dialogs": "<button onclick=\"out.textContent = confirm('Sure?') + ' ' + prompt('Name?')\">ask</button><p id=out></p>"
+    "/dialogs": "<button onclick=\"out.textContent = confirm('Sure?') + ' ' + prompt('Name?')\">ask</button>"
+    "<p id=out></p>"
     "<a href=/two>away</a><script>onbeforeunload = (e) => e.preventDefault()</script>",
     "/file": '<input type=file id=f onchange="f.files[0].text().then((t) => out.textContent = f.files[0].name + t)">'
     "<p id=out></p>",
-    "/fields": "<div id=editor contenteditable>old</div><input type=date id=day><input type=time id=hour><input type=range "
-    "id=level max=9><input type=color id=colour><select multiple id=many><option>a<option>b<option>c</select>",
+    "/fields": "<div id=editor contenteditable>old</div><input type=date id=day><input type=time id=hour>"
+    ""
+    "<input type=range id=level max=9><input type=color id=colour>"
+    "<select multiple id=many><option>a<option>b<option>c</select>",
     "/late": "<p id=out>loading</p><script>setTimeout(() => fetch('/words').then((r) => r.text())"
     ".then((t) => { out.textContent = t; }), 100)</script>",
     "/words": "here at last",
