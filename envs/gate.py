@@ -16,6 +16,7 @@ import socketserver
 import struct
 import threading
 from collections.abc import Callable
+from typing import cast
 
 CONNECT_SECONDS = 15.0
 """How long a connection to an allowed host may take to open."""
@@ -100,10 +101,9 @@ class _Connection(socketserver.StreamRequestHandler):
     """One SOCKS5 connection (RFC 1928): greeting, request, and then bytes both ways."""
 
     rbufsize = 0  # what follows the request belongs to the tunnel
-    server: _Server
 
     def handle(self) -> None:
-        browser = self.connection
+        browser, gate = self.connection, cast(_Server, self.server).gate
         browser.settimeout(CONNECT_SECONDS)
         version, methods = self._take(2)
         if version != 5 or _NO_AUTHENTICATION not in self._take(methods):
@@ -112,13 +112,13 @@ class _Connection(socketserver.StreamRequestHandler):
         _, command, _, kind = self._take(4)
         host = self._host(kind)
         (port,) = struct.unpack("!H", self._take(2))
-        upstream = self.server.gate.connect(host, port) if command == _CONNECT else _NO_SUCH_COMMAND
+        upstream = gate.connect(host, port) if command == _CONNECT else _NO_SUCH_COMMAND
         reply = upstream if isinstance(upstream, int) else _GRANTED
         browser.sendall(bytes([5, reply, 0, _IPV4, 0, 0, 0, 0, 0, 0]))
         if isinstance(upstream, int):
             return
         browser.settimeout(None)
-        with upstream, self.server.gate.holding(browser, upstream):
+        with upstream, gate.holding(browser, upstream):
             answers = threading.Thread(target=_pump, args=(upstream, browser), daemon=True)
             answers.start()
             _pump(browser, upstream)

@@ -83,8 +83,8 @@ class Tab:
             self.page.context.on("page", self._close_window)
             self.page.on("dialog", self._answer)
             self.page.on("request", self._began)
-            self.page.on("requestfinished", lambda request: self._requests.pop(request, None))
-            self.page.on("requestfailed", lambda request: self._requests.pop(request, None))
+            self.page.on("requestfinished", self._ended)
+            self.page.on("requestfailed", self._ended)
             self._guard(self.page.context.new_cdp_session(self.page))
 
     @property
@@ -196,6 +196,9 @@ class Tab:
         if request.resource_type not in _STANDING:
             self._asked += 1
             self._requests[request] = time.monotonic()
+
+    def _ended(self, request: Request) -> None:
+        self._requests.pop(request, None)
 
     def _answer(self, dialog: Dialog) -> None:
         # What a person would press who wants to go on. A prompt asks for words that nobody has.

@@ -181,7 +181,7 @@ def test_a_secret_is_in_nothing_that_a_run_writes(tmp_path):
     page = tmp_path / "page.html"
     page.write_text(
         "<form><input id=p type=password autofocus></form><p id=echo></p>"
-        "<script>setInterval(() => { echo.textContent = 'It is hunter22 ' + p.value }, 10)</script>"
+        "<script>p.oninput = () => { echo.textContent = 'It is hunter22 ' + p.value }</script>"
     )
     options = "--policy random --max-steps 12 --report trace --json run.json".split()
     task = "{{secret:MY_PASSWORD}}"  # a random policy types words of the task
