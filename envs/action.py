@@ -75,13 +75,15 @@ class Action:
 
     def __post_init__(self) -> None:
         if self.verb not in SIGNATURES:
-            raise ActionError(f"unknown verb {self.verb!r}; expected one of: {', '.join(SIGNATURES)}")
+            raise ActionError(f"unknown verb {str(self.verb)[:40]!r}; expected one of: {', '.join(SIGNATURES)}")
         kinds = list(SIGNATURES[self.verb])
         if kinds and kinds[-1] == "string*":
             kinds[-1:] = ["string"] * max(0, len(self.args) - len(kinds) + 1)
         if len(kinds) != len(self.args) or not all(map(_fits, kinds, self.args)):
             given = " ".join([self.verb, *map(_format_argument, self.args)])
-            raise ActionError(f"{given!r} does not fit; expected: {' '.join([self.verb, *SIGNATURES[self.verb]])}")
+            raise ActionError(
+                f"{given[:200]!r} does not fit; expected: {' '.join([self.verb, *SIGNATURES[self.verb]])}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Action:
@@ -118,7 +120,7 @@ class Action:
                     raise ActionError(f"{verb} takes its text in double quotes, got {bare[:40]!r}")
                 args.append(re.sub(r"\\(.)", lambda m: _UNESCAPES[m.group(1)], quoted))
             elif bare is None:
-                raise ActionError(f"{verb} takes no quoted text here; expected: {' '.join([verb, *kinds])}")
+                raise ActionError(f"{verb[:40]} takes no quoted text here; expected: {' '.join([verb[:40], *kinds])}")
             elif kind.startswith("ref") or kind == "pixel":
                 args.append(int(bare) if _INTEGER.fullmatch(bare) else bare)
             else:

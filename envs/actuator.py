@@ -6,7 +6,9 @@ import base64
 import io
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,10 @@ _SET_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+class ScriptError(Error):
+    """A script of ours failed on the page, because the page is not ready for it or has broken it."""
+
+
 class Actuator:
     """Hands and eyes on one page.
 
@@ -48,10 +54,14 @@ class Actuator:
         page: the page, with ``clock.js`` and ``page.js`` loaded before its own scripts.
         session: commands of the DevTools protocol to it.
         observe: JavaScript expression, with ``{ms}`` in it, that lets time pass and reports what is on the page.
+        files: what file fields may be given, by the name that stands for each.
     """
 
-    def __init__(self, page: Page, session: CDPSession | Session, observe: str):
+    def __init__(
+        self, page: Page, session: CDPSession | Session, observe: str, files: Mapping[str, Path] | None = None
+    ):
         self.page = page
+        self._files = files or {}
         self._observe = observe
         self._session = session
 
@@ -61,7 +71,7 @@ class Actuator:
             "Runtime.evaluate", {"expression": expression, "returnByValue": True, "awaitPromise": True}
         )
         if details := answer.get("exceptionDetails"):
-            raise Error(details.get("exception", {}).get("description", details["text"]))
+            raise ScriptError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
     def observe(self, milliseconds: int = 0) -> Seen:
@@ -190,6 +200,9 @@ class Actuator:
                 f"ref {ref} is a <{element.tag}> that takes no text; type needs a field that can be edited"
             )
         kind = element.attributes.get("type", "text") if element.tag == "input" else ""
+        if kind == "file":
+            self._give_file(ref, text)
+            return
         if kind in _SET_FIELDS:
             value = field_value(kind, text)
             result = self.evaluate(f"__webagent.setValue({ref}, {json.dumps(value)})")
@@ -207,6 +220,14 @@ class Actuator:
             self.page.keyboard.type(text)
         else:
             self.page.keyboard.press("Delete")
+
+    def _give_file(self, ref: int, name: str) -> None:
+        if name not in self._files:
+            there = ", ".join(self._files) or "none"
+            raise ActionError(f"{name!r} is none of the files that were given for this task; there are: {there}")
+        field = self._session.send("Runtime.evaluate", {"expression": f"__webagent.element({ref})"})["result"]
+        given = {"files": [str(self._files[name])], "objectId": field["objectId"]}
+        self._session.send("DOM.setFileInputFiles", given)
 
     def _select(self, ref: int, labels: list[str], seen: Seen) -> None:
         element = seen.elements[ref]

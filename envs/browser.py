@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +37,26 @@ ARGUMENTS = (
     "--force-color-profile=srgb",
     "--disable-partial-raster",  # redrawing only a part of a tile leaves other pixels on its rounded corners
     "--disable-smooth-scrolling",
-    "--allow-file-access-from-files",  # page scripts may read the style sheets beside their own file
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-extensions",
     "--disable-sync",
     "--no-first-run",
+    # Ways to the network beside that of a context's proxy (``envs.gate``): looking up names, and UDP.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--disable-quic",
+    "--deny-permission-prompts",
+    "--js-flags=--max-old-space-size=1024",  # MB a page's scripts may fill before its process ends
 )
+FILE_ACCESS = "--allow-file-access-from-files"
+"""Page scripts may read the style sheets beside their own file."""
+
 DEADLINE = 30.0
 """Seconds that one call into the browser may take."""
+
+GRACE = 5.0
+"""Seconds after which the driver is killed too, where killing the browser did not end the call."""
 
 
 class BrowserError(RuntimeError):
@@ -95,27 +107,37 @@ def sandbox_wanted() -> bool:
 
 
 class _Watchdog:
-    """Kills the browser when a call outlasts its deadline: Playwright gives ``evaluate`` and CDP calls none."""
+    """Kills the browser when a call outlasts its deadline: Playwright gives ``evaluate`` and CDP calls none.
+
+    Where that frees nobody, because Playwright's driver hangs, it kills the driver.
+    """
 
     def __init__(self) -> None:
         self._deadline = float("inf")
-        self._pid = 0
+        self._victims: list[int] = []
         self.fired = False
         threading.Thread(target=self._watch, name="webagent-watchdog", daemon=True).start()
 
     def _watch(self) -> None:
         while True:
             time.sleep(0.25)
-            if time.monotonic() > self._deadline and self._pid:
-                self._deadline, self.fired = float("inf"), True
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._pid, signal.SIGKILL)
+            if time.monotonic() > self._deadline and self._victims:
+                self._deadline, self.fired = time.monotonic() + GRACE, True
+                kill(self._victims.pop(0))
 
-    def guard(self, pid: int, seconds: float) -> None:
-        self._pid, self._deadline, self.fired = pid, time.monotonic() + seconds, False
+    def guard(self, victims: Iterable[int], seconds: float) -> None:
+        self._victims = [pid for pid in victims if pid]
+        self._deadline, self.fired = time.monotonic() + seconds, False
 
     def release(self) -> None:
         self._deadline = float("inf")
+
+
+def kill(pid: int) -> None:
+    """Ends a process at once, if it is there."""
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -125,6 +147,8 @@ class BrowserConfig:
     headless: bool = True
     frame_limit: bool = False
     """60 frames a second, as for a display: steps take longer and a third less CPU. For many environments at once."""
+    file_access: bool = True
+    """Whether scripts of a page that is a file may read other files. MiniWoB++ pages need it; no others get it."""
 
 
 class Browser:
@@ -135,9 +159,8 @@ class Browser:
         self.executable = find_chromium()
         self.sandbox = sandbox_wanted()
         self._watchdog = _Watchdog()
-        self._playwright = _driver()
         self._browser: PlaywrightBrowser | None = None
-        self._pid = 0
+        self._pid = self._driver_pid = 0
         self._pipe: SharedPipe | None = None
         self.restart()
 
@@ -147,25 +170,16 @@ class Browser:
         Raises:
             BrowserError: if it does not start.
         """
-        with contextlib.suppress(Error):
-            if self._browser is not None:
-                self._browser.close()
-        pipe = self._shared_pipe()
+        kill(self._pid)
+        self.close()
         try:
-            self._browser = self._playwright.chromium.launch(
-                executable_path=pipe.executable if pipe else self.executable,
-                headless=self.config.headless,
-                chromium_sandbox=self.sandbox,
-                args=[*ARGUMENTS, *(() if self.config.frame_limit else UNLIMITED_FRAMES)],
-                timeout=DEADLINE * 1000,
-            )
-            session = self._browser.new_browser_cdp_session()
-            processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-            self._pid = next(p["id"] for p in processes if p["type"] == "browser")
+            try:
+                self._launch(_driver())
+            except Error as error:
+                if "onnection closed" not in error.message:
+                    raise
+                self._launch(_driver(anew=True))  # Playwright's driver has died, and its browsers with it
         except Error as error:
-            if self.executable is None and "Executable doesn't exist" in error.message:
-                self.executable = _chromium_on_path()  # what was downloaded belongs to another version of Playwright
-                return self.restart()
             hint = ""
             if self.sandbox and "sandbox" in error.message:
                 hint = (
@@ -174,10 +188,6 @@ class Browser:
                 )
             name = self.executable or "of Playwright"
             raise BrowserError(f"Chromium {name} did not start: {hint}{error.message}") from error
-        finally:
-            if pipe is not None:
-                pipe.discard()
-        self._pipe = pipe
 
     def _shared_pipe(self) -> SharedPipe | None:
         if self.executable is None:
@@ -193,6 +203,31 @@ class Browser:
         Playwright's event handlers do not run while such a command is under way.
         """
         return self._pipe.session(page) if self._pipe else page.context.new_cdp_session(page)
+
+    def _launch(self, playwright: Playwright) -> None:
+        arguments = [*ARGUMENTS]
+        if not self.config.frame_limit:
+            arguments += UNLIMITED_FRAMES
+        if self.config.file_access:
+            arguments.append(FILE_ACCESS)
+        self._watchdog.guard((), DEADLINE)
+        self._pipe = pipe = self._shared_pipe()
+        try:
+            self._browser = playwright.chromium.launch(
+                executable_path=pipe.executable if pipe else self.executable,
+                headless=self.config.headless,
+                chromium_sandbox=self.sandbox,
+                args=arguments,
+                timeout=DEADLINE * 1000,
+            )
+        finally:
+            if pipe is not None:
+                pipe.discard()
+        session = self._browser.new_browser_cdp_session()
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        self._pid = next(p["id"] for p in processes if p["type"] == "browser")
+        session.detach()
+        self._driver_pid = _child_above(self._pid)
 
     @property
     def version(self) -> str:
@@ -211,7 +246,7 @@ class Browser:
             BrowserFault: if the time was over, or the browser or its page was lost.
         """
         seconds = DEADLINE if seconds is None else seconds
-        self._watchdog.guard(self._pid, seconds)
+        self._watchdog.guard((self._pid, self._driver_pid), seconds)
         try:
             yield
         except Error as error:
@@ -221,16 +256,30 @@ class Browser:
         finally:
             self._watchdog.release()
 
-    def new_page(self, *, width: int, height: int, scripts: tuple[str, ...], offline: bool) -> Page:
+    def new_page(
+        self, *, width: int, height: int, scripts: tuple[str, ...], proxy: str = "", storage: str | None = None
+    ) -> Page:
         """A page in a context of its own, with fixed locale, time zone and scale; launches anew where need be.
 
         Args:
             width, height: viewport in CSS pixels.
             scripts: JavaScript to run before any script of a page.
-            offline: whether to cut the network off.
+            proxy: the only way to the network, loopback included; without one the network is cut off.
+            storage: file with cookies and local storage to start with, as Playwright writes it.
+
+        Raises:
+            BrowserFault: if it does not open.
+            BrowserError: if the browser has to be started anew and does not start.
         """
-        if self._browser is None or not self._browser.is_connected():
-            self.restart()
+        if self._browser is not None and self._browser.is_connected():
+            try:
+                return self._open_page(width, height, scripts, proxy, storage)
+            except BrowserFault:
+                pass  # it is dying, or its driver is
+        self.restart()
+        return self._open_page(width, height, scripts, proxy, storage)
+
+    def _open_page(self, width: int, height: int, scripts: tuple[str, ...], proxy: str, storage: str | None) -> Page:
         assert self._browser is not None
         with self.deadline():
             context: BrowserContext = self._browser.new_context(
@@ -240,9 +289,12 @@ class Browser:
                 timezone_id="UTC",
                 color_scheme="light",
                 reduced_motion="reduce",
-                offline=offline,
+                offline=not proxy,
+                proxy={"server": proxy, "bypass": "<-loopback>"} if proxy else None,
+                storage_state=storage,
                 accept_downloads=False,
-                service_workers="block",  # what they request goes past every route
+                service_workers="block",
+                permissions=[],
             )
             context.set_default_timeout(DEADLINE * 1000)
             for script in scripts:
@@ -250,18 +302,33 @@ class Browser:
             return context.new_page()  # whose dialogs Playwright dismisses, as nobody listens for them
 
     def close(self) -> None:
-        with contextlib.suppress(Error):
+        """Ends it; ``restart`` starts it again."""
+        with contextlib.suppress(Error, BrowserFault):
             if self._browser is not None:
-                self._browser.close()
+                with self.deadline(GRACE):
+                    self._browser.close()
+        self._browser = None
+
+
+def _child_above(pid: int) -> int:
+    """The child of this process that a process descends from: of a browser, Playwright's driver. 0 where unknown."""
+    try:
+        while (parent := int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])) != os.getpid():
+            pid = parent
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pid
 
 
 _drivers: dict[tuple[int, int], Playwright] = {}
 _shared: dict[tuple[int, int, BrowserConfig], Browser] = {}
 
 
-def _driver() -> Playwright:
+def _driver(anew: bool = False) -> Playwright:
     """Playwright itself, of which a thread can have but one, whatever the number of its browsers."""
     key = (os.getpid(), threading.get_ident())
+    if anew:
+        _stop(key)
     if key not in _drivers:
         _drivers[key] = sync_playwright().start()
         atexit.register(_stop, key)

@@ -20,7 +20,7 @@ INLINE_TAGS = frozenset("a abbr b code em font i label mark s small span strong 
 """Tags whose text runs on in the line; that of all others stands apart."""
 
 TYPED_INPUTS = frozenset(
-    "text password email search tel url number date time month week datetime-local color range".split()
+    "text password email search tel url number date time month week datetime-local color range file".split()
 )
 """``<input>`` types whose value the verb ``type`` can replace; an input without a type is a text field."""
 
@@ -74,18 +74,17 @@ class Element:
     @property
     def text(self) -> str:
         """All text inside, spaces collapsed. What fields hold is not text; see ``value``."""
-        return " ".join("".join(self._texts()).split())
-
-    def _texts(self) -> Iterator[str]:
-        for child in self.children:
+        parts: list[str] = []
+        stack: list[Element | str] = list(reversed(self.children))
+        while stack:
+            child = stack.pop()
             if isinstance(child, str):
-                yield child
+                parts.append(child)
             elif child.tag in INLINE_TAGS:
-                yield from child._texts()
+                stack += reversed(child.children)
             else:
-                yield " "
-                yield from child._texts()
-                yield " "
+                stack += (" ", *reversed(child.children), " ")
+        return " ".join("".join(parts).split())
 
     def has(self, flag: str) -> bool:
         """Whether a flag such as ``checked``, ``focused``, ``disabled`` or ``offscreen`` is set."""
@@ -93,10 +92,11 @@ class Element:
 
     def walk(self) -> Iterator[Element]:
         """All elements inside, in document order, itself left out."""
-        for child in self.children:
-            if not isinstance(child, str):
-                yield child
-                yield from child.walk()
+        stack = [child for child in reversed(self.children) if not isinstance(child, str)]
+        while stack:
+            element = stack.pop()
+            yield element
+            stack += [child for child in reversed(element.children) if not isinstance(child, str)]
 
     def find_all(
         self,

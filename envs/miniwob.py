@@ -183,7 +183,7 @@ class MiniWoBEnv(gymnasium.Env):
     def _open(self, browser: browsers.Browser) -> None:
         width, height = self._viewport
         scripts = tuple(script(name) for name in ("clock.js", "page.js", "miniwob.js"))
-        page = browser.new_page(width=width, height=height, scripts=scripts, offline=True)
+        page = browser.new_page(width=width, height=height, scripts=scripts)
         with browser.deadline():
             session = browser.session(page)
             self._actuator = Actuator(page, session, f"__webagent.miniwob.observe({{ms}}, {_OBSERVE})")

@@ -78,9 +78,26 @@ class Seen:
     rest: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, reported: dict[str, Any]) -> Seen:
-        points = {int(ref): (x, y) for ref, (x, y) in reported.pop("points").items()}
-        return cls(reported.pop("html"), reported.pop("boxes"), reported.pop("refs"), points, reported)
+    def read(cls, reported: Any) -> Seen:
+        """Takes what the page's script reported.
+
+        Raises:
+            ValueError: if that is not what ``page.js`` reports, because the page has broken it.
+        """
+        try:
+            points = {int(ref): (float(x), float(y)) for ref, (x, y) in reported.pop("points").items()}
+            html, boxes, refs = (reported.pop(name) for name in ("html", "boxes", "refs"))
+            whole = (
+                isinstance(html, str)
+                and len(boxes) == 4 * len(refs) <= 4 * MAX_ELEMENTS
+                and all(type(ref) is int for ref in refs)
+                and all(isinstance(side, int | float) for side in boxes)
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"the page reported {str(reported)[:80]!r}") from error
+        if not whole:
+            raise ValueError("the page reported elements, refs and boxes that do not fit together")
+        return cls(html, boxes, refs, points, reported)
 
     @cached_property
     def elements(self) -> dict[int, Element]:

@@ -11,6 +11,10 @@
   const SVG_ATTRIBUTES = ["x", "y", "font-size", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "width", "height", "points", "d",
     "transform", "fill", "stroke"];
   const COLOURS = [["background-color", "backgroundColor"], ["color", "color"], ["fill", "fill"], ["stroke", "stroke"]];
+  const SVG = "http://www.w3.org/2000/svg";
+  // Beyond these a page is not written: nobody reads them, and a page must not be able to make writing it endless. No task's
+  // page comes near them. An episode on the open web sets tighter ones.
+  const MAX_DEPTH = 200, MAX_NODES = 100000, MAX_CHARACTERS = 4000000, MAX_VALUE = 8000, MAX_TEXT = 40000;
   const GENERATED_ID = /^(ui-id-|dp|ui-accordion-|ui-tooltip-)[\w-]*\d/; // counters of widget libraries: differ from run to run
 
   // Which elements listen to the mouse: element -> number of such listeners.
@@ -44,7 +48,7 @@
   const escapeText = (text) => text.replace(/[&<>]/g, (c) => ENTITIES[c]);
   const escapeValue = (text) => text.replace(/[&<>"]/g, (c) => ENTITIES[c]);
   const attribute = (name, value) => {
-    value = clean(String(value));
+    value = clean(String(value).slice(0, MAX_VALUE));
     return /^[\w.:#%/()-]+$/.test(value) ? ` ${name}=${value}` : ` ${name}="${escapeValue(value)}"`;
   };
   const round = (text) => text.replace(/-?\d+\.\d+(e-?\d+)?/g, (number) => String(Math.round(number * 10) / 10 + 0));
@@ -54,6 +58,7 @@
     right: Math.min(a.right, b.right), bottom: Math.min(a.bottom, b.bottom),
   });
   const isEmpty = (rect) => rect.right - rect.left < 1 || rect.bottom - rect.top < 1;
+  const FLOWS = { overflowX: "auto", overflowY: "auto" };
   const EVERYWHERE = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
 
   // The directions in which an element can still be scrolled, as its scroll bars show them.
@@ -71,12 +76,15 @@
 
   // A point of the element that a click hits: of the points of its visible box that lie inside its shape, and that nothing
   // else covers, the one nearest to the middle.
-  function pointOf(element, visible) {
+  function pointOf(element, visible, origin) {
     let area = visible;
-    if (!(element instanceof SVGElement)) {
+    if (element.namespaceURI !== SVG) {
       const lines = element.getClientRects(); // a link broken over two lines: its box's middle may lie beside it
-      if (lines.length > 1) {
-        for (const line of lines) { const part = intersect(line, visible); if (!isEmpty(part)) { area = part; break; } }
+      if (lines.length > 1 && lines.length < 100) {
+        for (const bare of lines) {
+          const line = moved(bare, origin); const part = intersect(line, visible);
+          if (!isEmpty(part)) { area = part; break; }
+        }
       }
     }
     const middle = [(area.left + area.right) / 2, (area.top + area.bottom) / 2];
@@ -84,11 +92,12 @@
     const inverse = matrix && matrix.inverse();
     const inside = (x, y) => {
       if (!inverse) return true;
-      const point = new DOMPoint(x, y).matrixTransform(inverse);
+      const point = new DOMPoint(x - origin.x, y - origin.y).matrixTransform(inverse);
       return element.isPointInFill(point) || element.isPointInStroke(point);
     };
+    const root = element.getRootNode();
     const onTop = (x, y) => {
-      const hit = document.elementFromPoint(x, y);
+      const hit = root.elementFromPoint(x - origin.x, y - origin.y);
       if (!hit || element.contains(hit)) return true;
       const label = hit.closest("label");
       return label !== null && label.control === element;
@@ -114,7 +123,7 @@
     const id = element.id;
     if (id && typeof id === "string" && !GENERATED_ID.test(id)) text += attribute("id", id);
     const classes = element.getAttribute("class");
-    if (classes && classes.trim()) text += attribute("class", [...new Set(classes.trim().split(/\s+/))].sort().join(" "));
+    if (classes && classes.trim()) text += attribute("class", [...new Set(classes.slice(0, MAX_VALUE).trim().split(/\s+/))].sort().join(" "));
     if (tag === "input") {
       if (element.type !== "text" || element.hasAttribute("type")) text += attribute("type", element.type);
       const toggles = element.type === "checkbox" || element.type === "radio";
@@ -129,10 +138,10 @@
       const value = element.getAttribute(name);
       if (value && !(name === "for" && GENERATED_ID.test(value))) text += attribute(name, value);
     }
-    if (element instanceof SVGElement) {
+    if (element.namespaceURI === SVG) {
       for (const name of SVG_ATTRIBUTES) {
         const value = element.getAttribute(name);
-        if (value !== null && value !== "") text += attribute(name, round(value));
+        if (value !== null && value !== "") text += attribute(name, round(value.slice(0, MAX_VALUE)));
       }
     }
     const colours = [];
@@ -142,15 +151,42 @@
     if (colours.length) text += attribute("style", colours.join("; "));
     if (element.disabled) text += " disabled";
     if (element.readOnly && (tag === "input" || tag === "textarea")) text += " readonly";
-    if (element === document.activeElement) text += " focused";
+    if (element === element.getRootNode().activeElement) text += " focused";
     if (element.isContentEditable && !(element.parentElement && element.parentElement.isContentEditable)) text += " contenteditable";
     return text;
   }
 
   const isActive = (element, tag) => ACTIVE_TAGS.has(tag) || element.hasAttribute("role") || element.hasAttribute("tabindex") ||
-    (element.isContentEditable && !element.parentElement.isContentEditable) || listens(element);
+    (element.isContentEditable && !(element.parentElement && element.parentElement.isContentEditable));
 
-  function observe({ maxElements, furniture }) {
+  // A copy of a box, moved: each look at the browser's own object costs.
+  const moved = ({ left, top, width, height, right, bottom }, { x, y }) =>
+    ({ left: left + x, top: top + y, width, height, right: right + x, bottom: bottom + y });
+
+  // The document of a frame that this one may read, with the agent that watches it.
+  function inFrame(element, tag) {
+    if (tag !== "iframe" && tag !== "frame") return null;
+    try {
+      const inner = element.contentWindow.__webagent;
+      return inner && element.contentDocument.body ? { document: element.contentDocument, listens: inner.listens } : null;
+    } catch { return null; } // of another site
+  }
+
+  // A page that is too long is written as far as it is near the viewport: with less and less around it, until it fits.
+  function observe(options) {
+    const bands = options.maxCharacters ? [Infinity, 1, 0] : [Infinity];
+    if (bands.length > 1 && document.getElementsByTagName("*").length > 2 * options.maxElements) bands.shift();
+    for (;;) {
+      const { full, ...seen } = writePage(options, bands.shift());
+      if (!full || !bands.length) return seen;
+    }
+  }
+
+  // `deep`: whether to look into frames and shadow trees. `screens`: how many viewports around the viewport are written.
+  function writePage({ maxElements, maxCharacters = MAX_CHARACTERS, furniture, deep }, screens) {
+    const near = { left: -innerWidth * screens, top: -innerHeight * screens, right: innerWidth * (1 + screens), bottom: innerHeight * (1 + screens) };
+    let nodes = 0, characters = 0, depth = 0, full = false;
+    let frame = { origin: { x: 0, y: 0 }, listens };
     const view = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
     const hidden = new Set(furniture || []);
     const boxes = [], refList = [], points = {};
@@ -169,45 +205,59 @@
     // all around it has been scrolled: what lies further out to the left or top can never be reached. `wordless`: of the
     // instruction, which has its own place in the observation, only colours and icons are written.
     function write(node, hard, soft, scrolled, wordless) {
+      if (++nodes > MAX_NODES || characters > maxCharacters || refList.length >= maxElements) { full = true; return ""; }
       if (node.nodeType === Node.TEXT_NODE) {
         if (wordless) return "";
-        const text = clean(node.data);
+        const text = clean(node.length > MAX_TEXT ? node.substringData(0, MAX_TEXT) : node.data);
+        characters += text.length;
         if (/\S/.test(text)) return escapeText(text.replace(/\s+/g, " "));
         return text && inlineSibling(node.previousSibling) && inlineSibling(node.nextSibling) ? " " : "";
       }
-      if (node.nodeType !== Node.ELEMENT_NODE || refList.length >= maxElements) return "";
+      if (node.nodeType !== Node.ELEMENT_NODE) return "";
       const element = node, tag = element.localName.toLowerCase();
       if (SKIPPED_TAGS.has(tag) || !/^[a-z][a-z0-9-]*$/.test(tag) || hidden.has(element.id)) return "";
       if (tag === "br") return wordless ? "" : " ";
+      if (deep && tag === "slot") { // has no box of its own
+        let slotted = "";
+        for (const child of childrenOf(element, tag)) slotted += writeInner(child, hard, soft, scrolled, wordless);
+        return slotted;
+      }
       const isOption = tag === "option" || tag === "optgroup";
       if (!isOption && element !== focus && !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
         // visibility:hidden can be undone by a child, display:none and opacity cannot
         if (!element.firstElementChild || !element.checkVisibility({ opacityProperty: true })) return "";
-        return [...element.children].map((child) => write(child, hard, soft, scrolled, wordless)).join("");
+        let inner = "";
+        for (const child of childrenOf(element, tag)) if (child.nodeType === Node.ELEMENT_NODE) inner += writeInner(child, hard, soft, scrolled, wordless);
+        return inner;
       }
       const style = getComputedStyle(element);
-      const { left, top, width, height, right, bottom } = element.getBoundingClientRect();
-      const rect = { left, top, width, height, right, bottom }; // each look at the browser's own object costs
+      const { origin } = frame;
+      const rect = moved(element.getBoundingClientRect(), origin);
       if (element !== focus && rect.width <= 1 && rect.height <= 1 && style.overflowX === "hidden") return ""; // for screen readers only
       if (style.position === "fixed") { hard = EVERYWHERE; soft = view; scrolled = { x: 0, y: 0 }; }
       const hasArea = element === focus || rect.width >= 1 && rect.height >= 1 ||
-        (element instanceof SVGElement && (rect.width >= 1 || rect.height >= 1));
+        (element.namespaceURI === SVG && (rect.width >= 1 || rect.height >= 1));
       const clipped = !isOption && (isEmpty(intersect(hard, pad(rect))) || rect.right + scrolled.x <= 0 || rect.bottom + scrolled.y <= 0);
       if (element === query) wordless = true;
+      if (screens < Infinity && hasArea && !isOption && isEmpty(intersect(pad(rect), near))) return "";
 
       const shown = isOption || (hasArea && !clipped);
       const visible = intersect(pad(rect), soft);
-      const scrolls = shown ? scrollsTo(element, style) : "";
+      const inner = deep && shown && inFrame(element, tag);
+      const scrolls = !shown ? "" : inner ? scrollsTo(inner.document.scrollingElement || inner.document.body, FLOWS) : scrollsTo(element, style);
       let own = "", ref = -1;
       if (shown) {
         own = attributesOf(element, tag, style);
         const icon = !element.firstChild && / class=/.test(own);
         if (wordless) { if (!icon && !/ style=/.test(own)) own = null; }
-        else if (!isOption && tag !== "body" && (scrolls || isActive(element, tag))) ref = refOf(element);
+        else if (!isOption && tag !== "body" && (scrolls || isActive(element, tag) || frame.listens(element))) ref = refOf(element);
       } else own = null;
 
       const index = refList.length;
-      if (own !== null) { refList.push(ref); boxes.push(rect.left, rect.top, rect.width, rect.height); }
+      if (own !== null) {
+        refList.push(ref); boxes.push(rect.left, rect.top, rect.width, rect.height);
+        characters += own.length + 2 * tag.length;
+      }
       let innerHard = hard, innerSoft = soft, inside = scrolled;
       if (style.overflowX !== "visible" || style.overflowY !== "visible") {
         innerSoft = intersect(soft, rect);
@@ -219,27 +269,59 @@
       if (style.overflowX !== "visible" || style.overflowY !== "visible" || tag === "body") { // nothing else scrolls
         inside = { x: scrolled.x + element.scrollLeft, y: scrolled.y + element.scrollTop };
       }
-      let inner = "";
+      let content = "";
       const textShown = shown || style.display === "contents";
-      if (!VOID_TAGS.has(tag)) for (const child of element.childNodes) {
-        if (textShown || child.nodeType !== Node.TEXT_NODE) inner += write(child, innerHard, innerSoft, inside, wordless);
+      if (inner) content = writeFrame(element, inner, rect, soft, wordless);
+      else if (!VOID_TAGS.has(tag)) for (const child of childrenOf(element, tag)) {
+        if (textShown || child.nodeType !== Node.TEXT_NODE) content += writeInner(child, innerHard, innerSoft, inside, wordless);
+        if (full) break;
       }
-      if (own === null) return inner;
+      if (own === null) return content;
 
       const empty = isEmpty(visible);
-      const hasText = () => [...element.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && /\S/.test(child.data));
+      const hasText = () => {
+        for (let child = element.firstChild; child; child = child.nextSibling) {
+          if (child.nodeType === Node.TEXT_NODE && /\S/.test(child.data)) return true;
+        }
+        return false;
+      };
       if (own === "" && ref < 0 && GENERIC_TAGS.has(tag) && !hasText()) { // says nothing: its children stand for it
         refList.splice(index, 1); boxes.splice(4 * index, 4);
-        return inner;
+        return content;
       }
       if (ref >= 0) {
         own = ` ref=${ref}${own}`;
-        if (!empty) points[ref] = pointOf(element, visible);
+        if (!empty) points[ref] = pointOf(element, visible, origin);
       }
       if (empty && !isOption) own += " offscreen";
       if (scrolls) own += attribute("scrollable", scrolls);
       const voidTag = VOID_TAGS.has(tag);
-      return `<${tag}${own}>${voidTag ? "" : `${inner}</${tag}>`}`;
+      return `<${tag}${own}>${voidTag ? "" : `${content}</${tag}>`}`;
+    }
+
+    function writeInner(...what) {
+      if (depth >= MAX_DEPTH) return "";
+      depth++;
+      const text = write(...what);
+      depth--;
+      return text;
+    }
+
+    function childrenOf(element, tag) {
+      if (deep && element.shadowRoot) return element.shadowRoot.childNodes;
+      const slotted = deep && tag === "slot" ? element.assignedNodes({ flatten: true }) : [];
+      return slotted.length ? slotted : element.childNodes;
+    }
+
+    function writeFrame(element, { document, listens }, rect, soft, wordless) {
+      const outer = frame, { scrollX, scrollY } = document.defaultView;
+      frame = { origin: { x: rect.left + element.clientLeft, y: rect.top + element.clientTop }, listens };
+      let content = "";
+      for (const child of document.body.childNodes) {
+        content += writeInner(child, EVERYWHERE, intersect(soft, rect), { x: scrollX - frame.origin.x, y: scrollY - frame.origin.y }, wordless);
+      }
+      frame = outer;
+      return content;
     }
 
     // A line of an SVG may have no width or no height: give it a pixel, so that it has a middle.
@@ -248,19 +330,25 @@
     }
 
     let html = "";
-    if (document.body) for (const child of document.body.childNodes) html += write(child, EVERYWHERE, view, { x: scrollX, y: scrollY }, false);
-    return { html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList, points };
+    if (document.body) for (const child of document.body.childNodes) {
+      html += write(child, EVERYWHERE, view, { x: scrollX, y: scrollY }, false);
+      if (full) break;
+    }
+    return { full, html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList, points };
   }
 
   const agent = {
     // Begins to count refs anew, from `first`.
     forget(first = 0) { refs = new WeakMap(); elements = new Array(first); },
     observe,
+    listens,
     element: (ref) => elements[ref],
     scrollTo(ref) { elements[ref].scrollIntoView({ block: "center", inline: "center", behavior: "instant" }); },
-    focused: (ref) => document.activeElement === elements[ref],
+    focused: (ref) => elements[ref].getRootNode().activeElement === elements[ref],
     scroll(ref, direction) {
-      const target = ref === null ? document.scrollingElement : elements[ref];
+      const root = document.scrollingElement || document.documentElement;
+      const frame = ref === null ? null : inFrame(elements[ref], elements[ref].localName);
+      const target = ref === null ? root : frame ? frame.document.scrollingElement : elements[ref];
       const x = direction === "left" ? -1 : direction === "right" ? 1 : 0, y = direction === "up" ? -1 : direction === "down" ? 1 : 0;
       target.scrollBy({ left: x * target.clientWidth, top: y * target.clientHeight, behavior: "instant" });
     },
@@ -275,7 +363,7 @@
     selectAll(ref) {
       const field = elements[ref];
       if (field.select) field.select();
-      else document.getSelection().selectAllChildren(field);
+      else field.ownerDocument.getSelection().selectAllChildren(field);
     },
     // Returns the labels that no option has; changes nothing where there are any.
     select(ref, labels) {

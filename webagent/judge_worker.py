@@ -76,12 +76,12 @@ def main() -> None:
     from browsergym.miniwob import ALL_MINIWOB_TASKS  # pyright: ignore[reportMissingImports]
     from playwright.sync_api import Error, sync_playwright
 
-    from envs.browser import ARGUMENTS, sandbox_wanted
+    from envs.browser import ARGUMENTS, FILE_ACCESS, sandbox_wanted
 
     tasks = {task.get_task_id().removeprefix("miniwob."): task for task in ALL_MINIWOB_TASKS}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium or None, chromium_sandbox=sandbox_wanted(), args=list(ARGUMENTS)
+            executable_path=chromium or None, chromium_sandbox=sandbox_wanted(), args=[*ARGUMENTS, FILE_ACCESS]
         )
         greeting = {"tasks": sorted(tasks), "version": version("browsergym-miniwob"), "browser": browser.version}
         answers.write(json.dumps(greeting) + "\n")

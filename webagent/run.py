@@ -11,7 +11,10 @@ from typing import Any
 import gymnasium
 
 from envs import tasks as task_table
-from envs.loop import Episode, Step, run_episode
+from envs.action import Action
+from envs.html import parse_html
+from envs.loop import Episode, Policy, Step, run_episode
+from envs.observation import Observation
 from envs.web import OpenWebEnv
 from policies.images import ImageMode
 from webagent.agents import Agent
@@ -28,11 +31,14 @@ class RunConfig:
     """Do one task on a web page, or on a MiniWoB++ page, and keep a trace of it.
 
     The browser may only ask the hosts that are allowed: the page's own, and those given with --allow.
+    {{secret:NAME}} in the task stands for the environment variable NAME: it is typed into password fields of the start
+    page's own site only, and shown nowhere.
     The exit code is 0 if the policy finished (open web: it said so; MiniWoB++: success), and 1 if it did not.
 
     examples:
       webagent run --url https://example.org --task "Open the link about more information"
       webagent run --url file:///home/me/form.html --task "Type Ann into the name field" --max-steps 3
+      webagent run --url https://example.org/login --task "Log in as ann with {{secret:PASSWORD}}" --dry-run
       webagent run --task-name login-user --seed 7
     """
 
@@ -52,6 +58,14 @@ class RunConfig:
     """Width of a learnt policy's beam search; 1 is greedy."""
     max_steps: int | None = None
     """Stop after this many actions. By default 20, and for MiniWoB++ what the task table says."""
+    max_seconds: float | None = None
+    """Stop after the action that ends later than this. Open web only."""
+    dry_run: bool = False
+    """Show each action and ask before it is done; anything but y ends the run."""
+    file: tuple[Path, ...] = ()
+    """Files that may be given to the page's file fields. No other can be."""
+    storage_state: Path | None = None
+    """Cookies and local storage to start with, a file as Playwright's `storage_state` writes it."""
     allow: tuple[str, ...] = ()
     """More hosts that the browser may ask, such as www.example.org or *.example.org."""
     report: Path = Path("webagent-run")
@@ -93,7 +107,12 @@ def run(config: RunConfig) -> int:
             if step.error:
                 out.print(f"     {step.error}", style="red", markup=False, soft_wrap=True)
 
-        episode = run_episode(env, policy, seed=config.seed, on_step=show)
+        asked = _AskFirst(policy) if config.dry_run else policy
+        try:
+            episode = run_episode(env, asked, seed=config.seed, on_step=show)
+        except _Declined as declined:
+            out.print(f"not done: {declined}", markup=False)
+            return 1
     finally:
         env.close()
     finished, outcome, answer = _outcome(config, episode)
@@ -118,6 +137,7 @@ def run(config: RunConfig) -> int:
             "schema": SCHEMA,
             "finished": finished,
             **facts,
+            "ended": _ended(config, episode),
             "instruction": trace.instruction,
             "raw_reward": episode.raw_reward,
             "fault": episode.fault,
@@ -130,6 +150,42 @@ def run(config: RunConfig) -> int:
     return 0 if finished else 1
 
 
+class _Declined(Exception):
+    """The person who was asked did not want the action. The message is the action."""
+
+
+class _AskFirst:
+    """A policy whose every action a person sees first."""
+
+    def __init__(self, policy: Policy):
+        self._policy = policy
+
+    @property
+    def last_score(self) -> float | None:
+        return getattr(self._policy, "last_score", None)
+
+    def reset(self) -> None:
+        self._policy.reset()
+
+    def act(self, observation: Observation) -> Action:
+        action = self._policy.act(observation)
+        try:
+            answer = input(f"     {describe(action, observation['html'])}  do it? [y/N] ")
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
+            raise _Declined(str(action))
+        return action
+
+
+def describe(action: Action, html: str) -> str:
+    """An action with, in brackets, the elements that its refs stand for."""
+    elements = {element.ref: element for element in parse_html(html).walk() if element.ref in action.refs}
+    names = [f"<{e.tag}> {(e.text or e.value or e.attributes.get('placeholder', '') or e.id)[:40]}".strip()
+             for e in map(elements.get, action.refs) if e is not None]  # fmt: skip
+    return f"{action} ({'; '.join(names)})" if names else str(action)
+
+
 def _check(config: RunConfig) -> None:
     if bool(config.url) == bool(config.task_name):
         raise UsageError("give either --url with --task, or --task-name (of MiniWoB++)")
@@ -139,6 +195,10 @@ def _check(config: RunConfig) -> None:
         raise UsageError("oracles know MiniWoB++ tasks only; for --url give --policy embedded or a checkpoint folder")
     if config.task_name and config.task:
         raise UsageError("a MiniWoB++ task brings its own instruction; --task goes with --url")
+    if config.task_name and (config.file or config.storage_state or config.max_seconds is not None):
+        raise UsageError("--file, --storage-state and --max-seconds go with --url, not with a MiniWoB++ task")
+    if config.max_seconds is not None and config.max_seconds <= 0:
+        raise UsageError(f"--max-seconds must be more than 0, got {config.max_seconds:g}")
     if config.max_steps is not None and config.max_steps < 1:
         raise UsageError(f"--max-steps must be at least 1, got {config.max_steps}")
     check_folder_writable(config.report)
@@ -152,8 +212,25 @@ def _check(config: RunConfig) -> None:
 def _environment(config: RunConfig) -> gymnasium.Env:
     common: dict[str, Any] = {"max_steps": config.max_steps, "headless": not config.headed}
     if config.url:
-        return OpenWebEnv(config.url, config.task, allow_hosts=config.allow, **common)
+        return OpenWebEnv(
+            config.url,
+            config.task,
+            allow_hosts=config.allow,
+            max_seconds=config.max_seconds,
+            files=config.file,
+            storage_state=config.storage_state,
+            **common,
+        )
     return gymnasium.make(f"envs:webagent/{config.task_name}-v1", **common)
+
+
+def _ended(config: RunConfig, episode: Episode) -> str:
+    """How it ended in one word: done, out-of-budget or fault; for MiniWoB++ success or failure in place of done."""
+    if episode.fault:
+        return "fault"
+    if episode.truncated:
+        return "out-of-budget"
+    return "done" if config.url else "success" if episode.success else "failure"
 
 
 def _outcome(config: RunConfig, episode: Episode) -> tuple[bool, str, str]:
@@ -167,4 +244,4 @@ def _outcome(config: RunConfig, episode: Episode) -> tuple[bool, str, str]:
     last = episode.steps[-1].action if episode.steps else None
     if episode.terminated and last is not None and last.verb == "done":
         return True, "done", last.strings[0]
-    return False, f"not done after {len(episode.steps)} steps", ""
+    return False, f"out of budget: not done after {len(episode.steps)} steps", ""

@@ -10,15 +10,20 @@ from envs.miniwob import script
 
 @pytest.fixture(scope="module")
 def page():
-    page = shared().new_page(width=400, height=300, scripts=(script("clock.js"), script("page.js")), offline=True)
+    page = shared().new_page(width=400, height=300, scripts=(script("clock.js"), script("page.js")))
     yield page
     page.context.close()
+
+
+def hands(page) -> Actuator:
+    session = page.context.new_cdp_session(page)
+    return Actuator(page, session, "(async () => __webagent.observe({maxElements: 100}))()")
 
 
 def see(page, body: str):
     page.goto("about:blank")
     page.set_content(f"<!DOCTYPE html><body>{body}</body>")
-    return Actuator(page, "(async () => __webagent.observe({maxElements: 100}))()").observe()
+    return hands(page).observe()
 
 
 def test_boxes_and_refs_have_a_row_for_each_element(page):
@@ -60,7 +65,9 @@ def test_live_state_is_written(page):
         "<input readonly value='q&quot;&lt;'><div contenteditable>t</div><input id=f autofocus>",
     )
     page.evaluate("document.getElementById('f').focus()")
-    seen = Actuator(page, "(async () => __webagent.observe({maxElements: 100}))()").observe()
+    seen = Actuator(
+        page, page.context.new_cdp_session(page), "(async () => __webagent.observe({maxElements: 100}))()"
+    ).observe()
     root = parse_html(seen.html)
     assert root.find(type="checkbox").has("checked") and not root.find(type="radio").has("checked")
     assert [option.has("selected") for option in root.find_all("option")] == [False, True]
@@ -92,7 +99,9 @@ def test_text_is_valid_and_survives(page):
 
 
 def test_a_ref_stays_with_its_element_and_is_never_reused(page):
-    actuator = Actuator(page, "(async () => __webagent.observe({maxElements: 100}))()")
+    actuator = Actuator(
+        page, page.context.new_cdp_session(page), "(async () => __webagent.observe({maxElements: 100}))()"
+    )
     see(page, "<button id=a>a</button><button id=b>b</button>")
     before = {e.id: e.ref for e in parse_html(actuator.observe().html).find_all("button")}
     page.evaluate("document.body.prepend(Object.assign(document.createElement('button'), {id: 'c'})); a.remove()")

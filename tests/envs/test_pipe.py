@@ -21,7 +21,7 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    page = browser.new_page(width=160, height=210, scripts=(), offline=True)
+    page = browser.new_page(width=160, height=210, scripts=())
     yield page
     page.context.close()
 
@@ -48,7 +48,7 @@ def test_both_speak_to_the_same_page(page, session):
 
 
 def test_pages_are_told_apart(browser, page, session):
-    other = browser.new_page(width=160, height=210, scripts=(), offline=True)
+    other = browser.new_page(width=160, height=210, scripts=())
     second = browser.session(other)
     value(session, "window.mine = 1")
     assert value(second, "typeof window.mine") == "undefined"
@@ -74,7 +74,7 @@ def test_a_page_that_crashes_is_an_error(session):
 
 def test_a_browser_that_is_gone_is_an_error_for_both():
     browser = Browser(BrowserConfig())
-    page = browser.new_page(width=160, height=210, scripts=(), offline=True)
+    page = browser.new_page(width=160, height=210, scripts=())
     session = browser.session(page)
     os.kill(browser.pid, 9)
     with pytest.raises(Error):
@@ -82,7 +82,7 @@ def test_a_browser_that_is_gone_is_an_error_for_both():
     with pytest.raises(Error):
         page.evaluate("1")
     browser.restart()
-    page = browser.new_page(width=160, height=210, scripts=(), offline=True)
+    page = browser.new_page(width=160, height=210, scripts=())
     assert browser.session(page).send("Runtime.evaluate", {"expression": "1"})
     browser.close()
 

@@ -13,11 +13,12 @@ from webagent.cli import VERBS
 ROOT = Path(__file__).parent.parent.parent
 
 
-def webagent(*arguments, cwd, **environment):
+def webagent(*arguments, cwd, stdin="", **environment):
     return subprocess.run(
         [sys.executable, "-m", "webagent", *arguments],
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=240,
@@ -84,6 +85,20 @@ BAD_INPUT = {
     "run without a task": (["run", "--url", "https://example.org"], "--url needs --task"),
     "run unknown task": (["run", "--task-name", "click-buton", "--policy", "random"], "did you mean click-button"),
     "run no file": (["run", "--url", "file:///no.html", "--task", "x", "--policy", "random"], "there is no file at"),
+    "run no secret": (
+        ["run", "--url", "http://127.0.0.1:9/", "--task", "use {{secret:NO_SUCH}}", "--policy", "random"],
+        "the environment variable NO_SUCH is not set",
+    ),
+    "run no file to give": (
+        ["run", "--url", "http://127.0.0.1:9/", "--task", "x", "--policy", "random", "--file", "no.txt"],
+        "there is no file no.txt",
+    ),
+    "run no state": (
+        ["run", "--url", "http://127.0.0.1:9/", "--task", "x", "--policy", "random", "--storage-state", "no.json"],
+        "there is no file no.json",
+    ),
+    "run no time": (["run", "--url", "http://a.b", "--task", "x", "--max-seconds", "0"], "must be more than 0"),
+    "run file for MiniWoB++": (["run", "--task-name", "click-test", "--file", "file"], "go with --url"),
     "run no page": (["run", "--url", "example.org", "--task", "x", "--policy", "random"], "cannot open 'example.org'"),
     "no dataset": (["train", "--data", "nowhere", "--out", "out"], "nowhere"),
 }
@@ -148,3 +163,33 @@ def test_run_on_a_page_that_the_policy_does_not_finish(tmp_path):
     trace = (tmp_path / "trace" / "index.html").read_text()
     assert trace.count("<figure") == 4
     assert "Greet &lt;Ann&gt;" in trace and "<Ann>" not in trace
+    assert "out of budget" in done.stdout
+
+
+@pytest.mark.parametrize(("stdin", "asked"), [("n\n", 1), ("", 1), ("y\ny\ny\n", 3)])
+def test_a_dry_run_does_nothing_that_was_not_allowed(stdin, asked, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<h1>Greeting</h1><button onclick=\"document.title = 'clicked'\">Greet</button>")
+    options = "--policy random --max-steps 3 --report trace --dry-run".split()
+    done = webagent("run", "--url", page.as_uri(), "--task", "Greet", *options, cwd=tmp_path, stdin=stdin)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("do it? [y/N]") == asked
+    assert ("not done: " in done.stdout) == (asked == 1)
+
+
+def test_a_secret_is_in_nothing_that_a_run_writes(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<form><input id=p type=password autofocus></form><p id=echo></p>"
+        "<script>p.oninput = () => { echo.textContent = 'It is hunter22 ' + p.value }</script>"
+    )
+    options = "--policy random --max-steps 12 --report trace --json run.json".split()
+    task = "{{secret:MY_PASSWORD}}"  # a random policy types words of the task
+    done = webagent("run", "--url", page.as_uri(), "--task", task, *options, cwd=tmp_path, MY_PASSWORD="hunter22")
+    assert done.returncode == 1, done.stderr
+    outcome = json.loads((tmp_path / "run.json").read_text())
+    assert (outcome["ended"], outcome["instruction"]) == ("out-of-budget", task)
+    assert any(step["action"].startswith("type") and not step["error"] for step in outcome["steps"])
+    written = "".join(path.read_text() for path in (tmp_path / "run.json", tmp_path / "trace" / "index.html"))
+    assert "hunter22" not in written + done.stdout + done.stderr
+    assert "It is {{secret:MY_PASSWORD}} {{secret:MY_PASSWORD}}" in written

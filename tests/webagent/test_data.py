@@ -44,7 +44,7 @@ def test_stats_find_evaluation_pages_that_are_in_the_dataset(dataset):
 
 
 def test_the_page_shows_each_step_with_its_picture_and_mark(dataset, tmp_path):
-    page = browser.shared().new_page(width=800, height=800, scripts=(), offline=True)
+    page = browser.shared().new_page(width=800, height=800, scripts=())
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text))
     page.goto(show(ShowConfig(dataset, tmp_path, source="noise", tasks=("enter-text",))).as_uri())

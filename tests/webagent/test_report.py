@@ -23,7 +23,7 @@ def page(tmp_path_factory):
 
 
 def open_page(file):
-    page = browser.shared().new_page(width=390, height=800, scripts=(), offline=True)
+    page = browser.shared().new_page(width=390, height=800, scripts=())
     page.requests, page.complaints = [], []
     page.on("request", lambda request: page.requests.append(request.url))
     page.on("console", lambda message: page.complaints.append(message.text))

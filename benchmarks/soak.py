@@ -1,0 +1,119 @@
+"""A long run in one process: is the memory of Python and of Chromium flat, and is no process left over?
+
+    python benchmarks/soak.py                       # 10,000 episodes
+    python benchmarks/soak.py --episodes 500
+
+Episodes of a random policy on MiniWoB++ tasks in turns, with an open-web episode on a local page after every so many.
+After a warm-up of one round, resident memory (proportional set size where the system tells it, so that shared pages
+count once) should neither grow nor shrink much; there should be no zombies. Linux only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import gymnasium
+import tyro
+
+import envs  # noqa: F401 (registers the ids)
+from envs.loop import RandomPolicy, run_episode
+from envs.web import OpenWebEnv
+
+
+@dataclass(frozen=True)
+class Config:
+    """Run many episodes in one process and watch its memory."""
+
+    episodes: int = 10_000
+    """How many."""
+    every: int = 250
+    """A line of figures after so many."""
+    tasks: tuple[str, ...] = ("click-button", "login-user", "social-media", "choose-list", "click-shape")
+    """MiniWoB++ tasks, in turns."""
+    web_every: int = 25
+    """After so many episodes there is one on the open web."""
+    growth: float = 0.2
+    """The exit code is 1 if the last figure is above the first after warm-up by more than this share."""
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """All processes of this machine: pid -> parent and state."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (path / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        found[int(path.name)] = int(fields[1]), fields[0]
+    return found
+
+
+def below(pid: int) -> dict[int, str]:
+    """The processes that descend from one: pid -> state."""
+    everyone, found, left = processes(), {}, [pid]
+    while left:
+        parent = left.pop()
+        for child, (above, state) in everyone.items():
+            if above == parent:
+                found[child] = state
+                left.append(child)
+    return found
+
+
+def megabytes(pid: int) -> float:
+    """Memory of a process, shared pages shared out."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass  # it has just ended
+    return 0.0
+
+
+def figures() -> tuple[float, float, int, int]:
+    """Megabytes of this process and of those below it, their number, and how many of them are zombies."""
+    children = below(os.getpid())
+    own, rest = megabytes(os.getpid()), sum(map(megabytes, children))
+    return own, rest, len(children), sum(state == "Z" for state in children.values())
+
+
+def main(config: Config) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.html"
+        page.write_text("<input><button>Go</button><select><option>a<option>b</select><a href=page.html>again</a>")
+        environments = [gymnasium.make(f"webagent/{task}-v1", max_steps=4, frame_limit=True) for task in config.tasks]
+        web = OpenWebEnv(page.as_uri(), "look around", max_steps=5)
+        return _run(config, environments, web)
+
+
+def _run(config: Config, environments: list[gymnasium.Env], web: OpenWebEnv) -> int:
+    names = ("episodes", "python MB", "browser MB", "processes", "zombies", "faults", "a second")
+    print(" ".join(f"{name:>10}" for name in names), flush=True)
+    first: tuple[float, float] | None = None
+    faults, zombies, start = 0, 0, time.monotonic()
+    last = (0.0, 0.0)
+    for number in range(1, config.episodes + 1):
+        env = web if number % config.web_every == 0 else environments[number % len(environments)]
+        faults += bool(run_episode(env, RandomPolicy(seed=number), seed=20_000_000 + number).fault)
+        if number % config.every == 0 or number == config.episodes:
+            own, rest, count, dead = figures()
+            last, zombies = (own, rest), zombies + dead
+            first = first or last
+            rate = number / (time.monotonic() - start)
+            print(f"{number:10} {own:10.0f} {rest:10.0f} {count:10} {dead:10} {faults:10} {rate:10.2f}", flush=True)
+    for env in (*environments, web):
+        env.close()
+    first = first or last
+    grown = [after / before - 1 for before, after in zip(first, last, strict=True)]
+    print(f"since the first line: Python {grown[0]:+.0%}, browser {grown[1]:+.0%}")
+    return int(max(grown) > config.growth or zombies > 0 or faults > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Config)))

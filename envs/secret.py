@@ -1,0 +1,122 @@
+"""Secrets of a task: ``{{secret:NAME}}`` stands in everything that is seen or written, the value only in the field.
+
+The value is read from the environment variable NAME when it is typed. A policy cannot tell the user's words from words
+on a page that ask for the secret, so the environment judges: only a name that stands in the task is one, only ``type``
+takes it, only into a password field, and only on a page of the start page's own origin.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from envs.action import Action, ActionError
+from envs.allow import OpenWebError
+from envs.html import Element, parse_html
+
+SHORTEST = 4
+"""Characters that a secret must have: masking a shorter one would mask half of the page."""
+
+_PLACEHOLDER = re.compile(r"\{\{secret:([A-Za-z_][A-Za-z0-9_]*)\}\}")
+_HIDDEN = 128  # grey, over what shows a secret in a picture
+
+
+class Secrets:
+    """The secrets that a task names.
+
+    Args:
+        task: the instruction.
+        values: where they are read from; the environment where None.
+
+    Raises:
+        OpenWebError: if one is not there or too short to be masked.
+    """
+
+    def __init__(self, task: str, values: Mapping[str, str] | None = None):
+        values = os.environ if values is None else values
+        self._values: dict[str, str] = {}
+        for name in _PLACEHOLDER.findall(task):
+            value = values.get(name, "")
+            if len(value) < SHORTEST:
+                what = "is not set" if not value else f"has fewer than {SHORTEST} characters, which cannot be masked"
+                raise OpenWebError(f"the task names {{{{secret:{name}}}}}, but the environment variable {name} {what}")
+            self._values[name] = value
+        forms = {form: name for name, value in self._values.items() for form in _forms(value)}
+        self._names = forms
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._seen = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def mask(self, text: str) -> str:
+        """The text, with the placeholder wherever it holds the value."""
+        if self._seen is None:
+            return text
+        return self._seen.sub(lambda found: f"{{{{secret:{self._names[found.group()]}}}}}", text)
+
+    def hide(self, html: str, boxes: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """The picture, with grey over everything of which the html, already masked, shows that it holds a secret.
+
+        Args:
+            html: the page.
+            boxes: float32 N x 4, the observation's.
+            picture: uint8 H x W x 3.
+        """
+        if self._seen is None or "{{secret:" not in html:
+            return picture
+        picture = picture.copy()
+        root = parse_html(html)
+        for element in (root, *root.walk()):
+            if not _shows(element):
+                continue
+            if element.index < 0:  # bare text of the page: where it stands is not known
+                picture[:] = _HIDDEN
+            else:
+                left, top, width, height = boxes[element.index]
+                rows = slice(max(0, int(top)), max(0, int(np.ceil(top + height))))
+                picture[rows, max(0, int(left)) : max(0, int(np.ceil(left + width)))] = _HIDDEN
+        return picture
+
+    def revealed(self, action: Action, element: Element | None, at_start: bool) -> Action:
+        """The action with the values in it, where they may be.
+
+        Args:
+            action: what the policy wants.
+            element: what it types into.
+            at_start: whether the page is of the start page's own origin.
+
+        Raises:
+            ActionError: if the action takes a secret to where it does not belong.
+        """
+        names = [name for text in action.strings for name in _PLACEHOLDER.findall(text)]
+        if not names:
+            return action
+        if unknown := [name for name in names if name not in self._values]:
+            raise ActionError(f"the task names no secret {unknown[0]!r}")
+        into_password = element is not None and element.attributes.get("type") == "password"
+        if action.verb != "type" or not into_password or not at_start:
+            raise ActionError("a secret is only typed into a password field of the start page's own site")
+        text = _PLACEHOLDER.sub(lambda found: self._values[found.group(1)], action.strings[0])
+        return Action("type", (action.args[0], text))
+
+
+def _forms(value: str) -> set[str]:
+    """The ways in which html, an address or an error writes it."""
+    from urllib.parse import quote, quote_plus
+
+    shown = " ".join(value.split())
+    plain = {value, shown}
+    escaped = {text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for text in plain}
+    quoted = {text.replace('"', "&quot;") for text in escaped}
+    return {
+        form for form in (*plain, *escaped, *quoted, quote(value), quote(value, safe=""), quote_plus(value)) if form
+    }
+
+
+def _shows(element: Element) -> bool:
+    own = [child for child in element.children if isinstance(child, str)]
+    return any(_PLACEHOLDER.search(text) for text in (*own, *element.attributes.values()))
