@@ -1,0 +1,112 @@
+"""How long one decision takes on the CPU, by page size, beside transformers' own ``generate`` with the same weights.
+
+Pages are the first ones of MiniWoB++ episodes. Ours is everything from the observation to the action: reading the page,
+the encoder, the grammar's masks, every decoder step. ``generate`` gets the tokens ready made and writes as many tokens
+as our action has steps, greedily, with its key-value cache, without masks or pointing. The two take turns on each page,
+one thread each. Then the same pages are decided on in batches.
+
+    python benchmarks/bench_decide.py --suite webgum56
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import rich
+import torch
+import tyro
+from rich.progress import track
+from rich.table import Table
+
+import envs  # noqa: F401 (registers the ids)
+from data_gen.dataset import VALIDATION_SEEDS
+from envs import tasks
+from policies import checkpoint
+from policies.decoding import decode
+
+SIZES = (0, 64, 128, 256, 1024)
+"""Bounds of the rows of the table, in text tokens."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Measures decisions."""
+
+    suite: str = "webgum56"
+    """Tasks whose first pages are decided on."""
+    policy: Path | None = None
+    """A checkpoint; the embedded one where not given."""
+    pages: int = 3
+    """Pages per task."""
+    image: bool = True
+    """Show the policy the screenshot."""
+    batch: int = 16
+    """Pages of one batch."""
+
+
+def main(config: Config) -> None:
+    """Prints the table."""
+    warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about its own calls
+    torch.set_num_threads(1)
+    model, processor, _ = checkpoint.load(config.policy)
+    seen = observations(config)
+    ours, theirs, lengths = [], [], []
+
+    def encoded(observation: dict[str, Any]) -> Any:
+        return processor.encode(observation, (), [observation["screenshot"]] if config.image else [])
+
+    for number, observation in enumerate(track(seen, "deciding", transient=True)):
+        seconds, decision = timed(lambda o=observation: decode(model, processor, [encoded(o)])[0])
+        batch = processor.collate([encoded(observation)])
+        steps = len(processor.encode(observation, action=decision.action).kinds)
+        how = {"max_new_tokens": steps, "min_new_tokens": steps, "do_sample": False, "num_beams": 1, "use_cache": True}
+        text = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"].long()}
+        with torch.inference_mode():
+            others, _ = timed(lambda text=text, how=how: model.t5.generate(**text, **how))
+        if number:  # the first of each is not counted
+            ours.append(1000 * seconds)
+            theirs.append(1000 * others)
+            lengths.append(batch["input_ids"].shape[1])
+
+    shown = Table("text tokens", "pages", "ours p50", "p95", "generate p50", "p95", "ratio of p50",
+                  title=f"one decision, ms; {'with' if config.image else 'without'} the screenshot")  # fmt: skip
+    mine, other, length = np.array(ours), np.array(theirs), np.array(lengths)
+    for low, high in [*pairwise(SIZES), (0, SIZES[-1])]:
+        rows = (length > low) & (length <= high)
+        if rows.any():
+            a, b = np.percentile(mine[rows], [50, 95]), np.percentile(other[rows], [50, 95])
+            label = f"{low + 1} - {high}" if high - low < SIZES[-1] else "all"
+            shown.add_row(label, str(rows.sum()), *(f"{v:.1f}" for v in (*a, *b)), f"{b[0] / a[0]:.1f}")
+    rich.print(shown)
+    groups = [seen[start : start + config.batch] for start in range(0, len(seen), config.batch)]
+    total = sum(timed(lambda g=group: decode(model, processor, [encoded(o) for o in g]))[0] for group in groups)
+    rich.print(f"in batches of {config.batch}: {1000 * total / len(seen):.1f} ms a page")
+
+
+def observations(config: Config) -> list[dict[str, Any]]:
+    """The first observations of episodes."""
+    found = []
+    for task in track(tasks.select(config.suite, ()), "opening pages", transient=True):
+        env = gymnasium.make(f"webagent/{task.name}-v1")
+        found += [env.reset(seed=seed)[0] for seed in VALIDATION_SEEDS[: config.pages]]
+        env.close()
+    return found
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds, and what the work returned."""
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))
