@@ -185,7 +185,9 @@ class Writer:
             self.kind = Kind.TEXT
         elif kind == "string*":
             self.kind = Kind.LABELS
-            self._ways = [(split_words(label), 0, 0) for label in dict.fromkeys(labels(self._element))]
+            # Each option once: else a list could be written without end.
+            left = [label for label in dict.fromkeys(labels(self._element)) if label not in self._args[1:]]
+            self._ways = [(split_words(label), 0, 0) for label in left]
         elif kind == "pixel":
             self.kind = Kind.NUMBER
             size = view.config.height if len(self._args) % 2 else view.config.width

@@ -431,7 +431,7 @@ def test_trained_resumed_and_played_in_the_browser(config):
 
 
 def test_command_line():
-    words = ["--data", "a", "b", "--out", "run", "--steps", "5", "--no-bf16", "--processor.max-tokens", "64"]
+    words = ["--data", "a", "b", "--out", "run", "--steps", "5", "--bf16", "False", "--processor.max-tokens", "64"]
     config = tyro.cli(TrainConfig, args=words)
     assert config.data == (Path("a"), Path("b"))
     assert (config.steps, config.bf16, config.processor.max_tokens) == (5, False, 64)
