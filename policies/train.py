@@ -188,7 +188,7 @@ def train(config: TrainConfig) -> Path:
                 if run.step % LOG_EVERY == 0 or run.step == end:
                     loss_mean, accuracy = (cast(torch.Tensor, accelerator.reduce(sums)) / samples).tolist()
                     if not math.isfinite(loss_mean):
-                        raise TrainError(f"the loss is {loss_mean} at step {run.step}: try a lower --lr or --bf16 False")
+                        raise TrainError(f"the loss is {loss_mean} at step {run.step}: lower --lr, or --bf16 False")
                     seconds = time.monotonic() - ticked
                     run.seconds += seconds
                     if log:

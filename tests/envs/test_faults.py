@@ -149,7 +149,7 @@ def test_what_dies_below_ends_the_episode_in_a_fault(harm, kind, request):
     harm(env)
     *_, truncated, info = env.step("wait")
     assert truncated == bool(info.get("fault"))
-    if not truncated:  # what a step of MiniWoB++ sends does not pass through the driver: its death shows with a new page
+    if not truncated:  # a step of MiniWoB++ does not pass through the driver: its death shows with a new page
         assert kind == "miniwob" and harm in (kill_driver, stop_driver)
         env.close()
     is_as_good_as_new(env)

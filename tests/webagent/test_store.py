@@ -129,6 +129,7 @@ def test_what_is_no_results_file_is_refused_in_one_line(tmp_path, text):
 def test_episodes_absent_from_training_are_counted_by_the_checkpoints_list(whole, tmp_path):
     folder = tmp_path / "checkpoint"
     shutil.copytree(checkpoint.EMBEDDED, folder)
+    (folder / start_pages.FILE).unlink()
     only = {"tasks": ("click-button",), "policy": str(folder), "image": "none", "episodes": 3, "pictures": 0}
     first = bench(BenchConfig(**only, workers=1))
     assert first.absent is None and {episode.trained for episode in first.episodes} == {None}
