@@ -35,7 +35,7 @@ lint: .venv/dev-done ## ruff and pyright
 bench-env: setup ## reset and step beside BrowserGym and Farama's miniwob (some minutes)
 	$(PYTHON_IN_VENV) benchmarks/bench_env.py --rounds $(ROUNDS)
 
-train-embedded: setup ## a checkpoint for the 56 tasks in place of the embedded one, from nothing (hours on 2 cores)
+train-embedded: setup ## the next embedded checkpoint, which goes on from the present one (hours on 2 cores)
 	$(PYTHON_IN_VENV) scripts/train_embedded.py --work runs/embedded
 
 clean: ## removes what was built and installed here, not your data/ and runs/
