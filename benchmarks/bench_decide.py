@@ -57,6 +57,7 @@ def main(config: Config) -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about its own calls
     torch.set_num_threads(1)
     model, processor, _ = checkpoint.load(config.policy)
+    t5: Any = model.t5  # transformers' types do not let `generate` be called
     seen = observations(config)
     ours, theirs, lengths = [], [], []
 
@@ -70,7 +71,7 @@ def main(config: Config) -> None:
         how = {"max_new_tokens": steps, "min_new_tokens": steps, "do_sample": False, "num_beams": 1, "use_cache": True}
         text = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"].long()}
         with torch.inference_mode():
-            others, _ = timed(lambda text=text, how=how: model.t5.generate(**text, **how))
+            others, _ = timed(lambda text=text, how=how: t5.generate(**text, **how))
         if number:  # the first of each is not counted
             ours.append(1000 * seconds)
             theirs.append(1000 * others)
