@@ -11,6 +11,7 @@ hash; whether it is better than the one before is for whoever gives the command 
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,14 +78,20 @@ class Recipe:
     )
     """How to train; data, out, init, steps and lr follow from the stage."""
 
-    @property
     def begins_with(self) -> Path | None:
-        return None if self.from_nothing else checkpoint.EMBEDDED
+        """The checkpoint of the first stage: a copy, since the finished one may take the embedded one's place."""
+        if self.from_nothing:
+            return None
+        copy = self.work / "begun"
+        if not copy.exists():
+            with checkpoint.atomic_folder(copy) as unfinished:
+                shutil.copytree(checkpoint.EMBEDDED, unfinished, dirs_exist_ok=True)
+        return copy
 
 
 def main(recipe: Recipe) -> None:
     """Runs the stages one after another, then measures."""
-    run, data = recipe.begins_with, ()
+    run, data = recipe.begins_with(), ()
     for number, stage in enumerate(STAGES):
         data = (*data, *stage_data(recipe, number, stage, run))
         out = recipe.work / f"run{number}"
@@ -96,7 +103,8 @@ def main(recipe: Recipe) -> None:
     # bfloat16 halves the file; what is measured below is what is shipped.
     pages = start_pages.read(checkpoint.locate(run))
     checkpoint.save(recipe.out, model, processor, card, dtype=torch.bfloat16)
-    start_pages.write(recipe.out, pages)
+    if pages is not None:
+        start_pages.write(recipe.out, pages)
     policy = EMBEDDED if recipe.out == checkpoint.EMBEDDED else str(recipe.out)
     sections = []
     images: dict[ImageMode, str] = {"real": "With the image", "none": "With the image off"}
