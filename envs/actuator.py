@@ -9,15 +9,14 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import CDPSession, Error, Page
+from playwright.sync_api import Error, Page
 
 from envs.action import OPEN_WEB_VERBS, PAGE, Action, ActionError
 from envs.observation import Seen
-from envs.pipe import Session
 
 DRAG_STEPS = 8
 """Mouse moves between the two ends of a drag; libraries that start dragging after some distance need more than one."""
@@ -47,6 +46,14 @@ class ScriptError(Error):
     """A script of ours failed on the page, because the page is not ready for it or has broken it."""
 
 
+class Commands(Protocol):
+    """A session of the DevTools protocol."""
+
+    def send(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What a command returns; raises ``playwright.sync_api.Error`` if it cannot be carried out."""
+        ...
+
+
 class Actuator:
     """Hands and eyes on one page.
 
@@ -57,9 +64,7 @@ class Actuator:
         files: what file fields may be given, by the name that stands for each.
     """
 
-    def __init__(
-        self, page: Page, session: CDPSession | Session, observe: str, files: Mapping[str, Path] | None = None
-    ):
+    def __init__(self, page: Page, session: Commands, observe: str, files: Mapping[str, Path] | None = None):
         self.page = page
         self._files = files or {}
         self._observe = observe

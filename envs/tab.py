@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from playwright.sync_api import CDPSession, Dialog, Error, Page, Request
+from playwright.sync_api import CDPSession, Dialog, Error, Frame, Page, Request
 
 from envs.action import Action, ActionError
 from envs.actuator import Actuator, ScriptError
@@ -36,7 +36,46 @@ MAX_CHARACTERS = 20_000
 
 _STANDING = frozenset({"eventsource", "websocket", "ping", "media"})  # requests that need not end
 _LOST = re.compile(r"has been closed|connection closed|crashed|disconnected", re.IGNORECASE)
+_BEING_LEFT = "Not attached to an active page"
 _OPTIONS = json.dumps({"maxElements": MAX_ELEMENTS, "maxCharacters": MAX_CHARACTERS, "deep": True})
+
+
+class _Session:
+    """Commands to a page that may be left meanwhile, by way of Playwright, whose events go on while it is asked."""
+
+    def __init__(self, page: Page):
+        self._page = page
+        self._commands = page.context.new_cdp_session(page)
+        self._pictures: CDPSession | None = None
+        page.on("framenavigated", self._left)
+
+    def send(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What a command returns.
+
+        Raises:
+            playwright.sync_api.Error: if the browser refuses it, or page or browser are gone.
+        """
+        if method != "Page.captureScreenshot":
+            return self._commands.send(method, params)
+        # Chromium refuses a picture of a page that is being left, or never answers who asked for one. A session of its
+        # own can be given up then, and the page that came be asked instead.
+        while True:
+            self._pictures = session = self._page.context.new_cdp_session(self._page)
+            try:
+                return session.send(method, params)
+            except Error as error:
+                if self._pictures is session and _BEING_LEFT not in error.message:
+                    raise
+                self._page.wait_for_timeout(20)
+            finally:
+                with contextlib.suppress(Error):
+                    session.detach()
+
+    def _left(self, frame: Frame) -> None:
+        if frame == self._page.main_frame and (session := self._pictures) is not None:
+            self._pictures = None
+            with contextlib.suppress(Error):
+                session.detach()
 
 
 class Tab:
@@ -79,10 +118,7 @@ class Tab:
         width, height = viewport
         self.page: Page = browser.new_page(width=width, height=height, scripts=scripts, proxy=gate.url, storage=storage)
         with browser.deadline():
-            session = self.page.context.new_cdp_session(
-                self.page
-            )  # of Playwright's, whose events go on while it is asked
-            self.hands = Actuator(self.page, session, f"__webagent.observe({_OPTIONS})", files)
+            self.hands = Actuator(self.page, _Session(self.page), f"__webagent.observe({_OPTIONS})", files)
             self.page.context.on("page", self._close_window)
             self.page.on("dialog", self._answer)
             self.page.on("request", self._began)
