@@ -16,7 +16,7 @@ class ProcessorConfig:
     """Folder or name of a T5 tokenizer to take the vocabulary from; empty: a small one is trained on the corpus."""
     vocab_size: int = 3072
     """Entries of a vocabulary trained here."""
-    max_tokens: int = 512
+    max_tokens: int = 640
     """Text tokens (instruction, history and page together); the page is pruned to fit."""
     max_history: int = 8
     """Past actions that are shown."""

@@ -41,6 +41,8 @@ apart."""
 
 _F = {name: number for number, name in enumerate(FEATURES)}
 _LONGEST_NAME = 12
+_LONGEST_LABEL = 40
+FIELDS = ("input", "textarea", "select")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -150,16 +152,37 @@ def _contains(whole: tuple[str, ...], part: tuple[str, ...]) -> bool:
 
 
 def element_name(element: Element) -> str:
-    """What a person would call it: its text, else its label's, its title, or what it shows."""
-    if element.tag in ("input", "textarea", "select"):
+    """What a person would call it: its text, its title, or what it shows; of a field, what labels it."""
+    if element.tag in FIELDS:
         if element.parent is not None and element.parent.tag == "label":
             return element.parent.text
-        if element.attributes.get("type") in ("button", "submit", "reset"):
+        kind = element.attributes.get("type")
+        if kind in ("button", "submit", "reset"):
             return element.value
-        return element.attributes.get("placeholder", "") or element.attributes.get("aria-label", "")
+        named = element.attributes.get("placeholder", "") or element.attributes.get("aria-label", "")
+        return named or ("" if kind in ("checkbox", "radio") else _text_before(element))
     attributes = element.attributes
     colour = with_names((attributes.get("style", "") or attributes.get("fill", "")).rpartition(":")[2].strip())
     return f"{colour} {element.text or attributes.get('title', '') or attributes.get('aria-label', '')}".strip()
+
+
+def _text_before(field: Element) -> str:
+    """The text that stands right before a field, if no other field is between, and it is short enough for a label."""
+    node = field
+    while node.parent is not None:
+        siblings = node.parent.children
+        place = next(number for number, sibling in enumerate(siblings) if sibling is node)
+        for sibling in reversed(siblings[:place]):
+            if isinstance(sibling, str):
+                text = sibling.strip()
+            elif any(element.tag in FIELDS for element in (sibling, *sibling.walk())):
+                return ""
+            else:
+                text = sibling.text
+            if text:
+                return text if len(text) <= _LONGEST_LABEL else ""
+        node = node.parent
+    return ""
 
 
 def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ...], spans: list[tuple[str, ...]],

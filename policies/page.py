@@ -28,6 +28,7 @@ _GROUPS = frozenset("ul ol table tr td th select p h1 h2 h3 svg g form fieldset 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _BETWEEN_WORDS = re.compile(r"[_\s]+|(?<=\w)-+|^-+")
 """In ids and classes. The hyphen of ``(-1,2)`` is a sign and stays."""
+_NATIVE = frozenset("a button input select textarea".split())
 _SHAPES = frozenset("circle ellipse rect polygon text line".split())
 _LONGEST_VALUE = 240
 """Characters of a field's value, or of a label, beyond which its middle is left out."""
@@ -97,6 +98,9 @@ def _node(
     node: Element | str, parent: Element, refs: bool, boxes: np.ndarray | None, offscreen: bool
 ) -> Iterator[Unit]:
     away = int(offscreen)
+    if isinstance(node, Element) and node.ref is not None and _acts_as_its_content(node):
+        yield from _node(_children(node)[0], node, refs, boxes, offscreen)
+        return
     if isinstance(node, str):
         words = split_words(" ".join(node.split()))
         rank = (2 - (parent.ref is not None or parent.tag in ("option", "label")), away)
@@ -130,6 +134,16 @@ def _node(
         yield from inside
     if elements or (inside and _followed_by_text(node, parent)):
         yield Unit("</>", "markup", element=node, rank=(1, away))
+
+
+def _acts_as_its_content(node: Element) -> bool:
+    """Whether it does nothing but hold one thing that can be acted on, as a cell holds the day of a calendar."""
+    children = _children(node)
+    if len(children) != 1 or isinstance(child := children[0], str):
+        return False
+    if child.tag not in _NATIVE or child.ref is None or not {*node.verbs} <= {*child.verbs}:
+        return False
+    return next(_details(node, False, None, False), None) is None
 
 
 def _children(node: Element) -> list[Element | str]:

@@ -52,8 +52,8 @@ def held_out_accuracy(
 
     Returns:
         task -> ``steps``, the share of right actions, and ``episodes``, the share of episodes with every action right.
-        The latter is the nearer to success in the browser, above all for long episodes; both are smoothed by one
-        success and one failure, since a task may have few held-out episodes.
+        The latter is the nearer to success in the browser, above all for long episodes; both are smoothed by half a
+        success and half a failure (Jeffreys' prior), since a task may have few held-out episodes.
     """
     model.eval()
     right = torch.zeros(len(rows), device=accelerator.device)
@@ -90,4 +90,4 @@ def browser_success(model: WebAgentModel, processor: Processor, tasks: list[str]
 
 
 def _smooth(right: np.ndarray) -> float:
-    return float((right.sum() + 1) / (right.size + 2))
+    return float((right.sum() + 0.5) / (right.size + 1))

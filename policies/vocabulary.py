@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +42,20 @@ _WORD = re.compile(r"( ?)([^\W_]{1,32}|[\W_])", re.DOTALL)
 _ESCAPED = "<\\^`{}~\n"
 """Characters that the T5 vocabulary lacks and pages use much: a sentinel each."""
 _CACHED = 100_000
+_MONTH_NAMES = "January February March April May June July August September October November December".split()
+_MONTHS = {form: str(number) for number, name in enumerate(_MONTH_NAMES, 1) for form in (name, name[:3])}
+
+
+@lru_cache(_CACHED)
+def _key(text: str) -> str:
+    if not text[0].isalnum():
+        return ""
+    if text.isdecimal():
+        return text.lstrip("0") or "0"
+    if text in _MONTHS:
+        return _MONTHS[text]
+    text = text.lower()
+    return text[:-1] if len(text) > 1 and text[-1] == "s" and text[-2] != "s" else text
 
 
 class Word(NamedTuple):
@@ -53,8 +67,9 @@ class Word(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What words are compared by; empty for punctuation."""
-        return self.text.lower() if self.text[0].isalnum() else ""
+        """What words are compared by, equal for ``Dogs`` and ``dog``, ``02`` and ``2``, ``March`` and ``3``; empty for
+        punctuation."""
+        return _key(self.text)
 
 
 def split_words(text: str) -> list[Word]:

@@ -12,7 +12,7 @@ from policies.config import ProcessorConfig
 from policies.matching import FEATURES, match_features
 from policies.page import Unit, page_units
 from policies.processor import Processor, TargetError, fit_frame, history_item
-from policies.vocabulary import SPACE, Vocabulary, join_words, split_words
+from policies.vocabulary import SPACE, Vocabulary, Word, join_words, split_words
 from policies.writer import View, Writer
 from tests.policies.pages import CORPUS, DATE, LIST, LOGIN, SHAPES, TABS, actions
 from tests.policies.t5_folder import write_t5_tokenizer
@@ -123,6 +123,13 @@ def test_the_page_keeps_states_and_drops_styling():
     assert "red 10 50 50" in shown(SHAPES)
 
 
+def test_a_cell_that_only_holds_a_link_is_not_shown_beside_it():
+    days = "".join(f"<td ref={2 * day}><a ref={2 * day + 1}>{day}</a></td>" for day in range(3))
+    assert shown({"html": f"<tr>{days}</tr>"}) == "<tr <a 0 <a 1 <a 2 </>"
+    assert shown({"html": "<td ref=0 class=today><a ref=1>9</a></td>"}) == "<td today <a 9 </>"
+    assert shown({"html": "<li ref=0><div ref=1>Oslo</div></li>"}) == "<li <div Oslo </>"
+
+
 def test_a_long_page_loses_text_before_elements():
     filler = "".join(f"<p>lorem {n} ipsum dolor sit amet</p>" for n in range(300))
     buttons = "".join(f"<button ref={n}>B{n}</button>" for n in range(60))
@@ -152,6 +159,34 @@ def test_match_features_find_what_the_instruction_names():
     rows = {"instruction": "Delete the mail from Kara.", "last_error": "",
             "html": "<p class=m>Ann<i ref=0></i></p><p class=m>Kara<i ref=1></i></p>"}  # fmt: skip
     assert ["row apart" in features(processor, rows, ref) for ref in (0, 1)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<span>Year:</span><input ref=0>",
+        "<table><tr><th>Genre</th><td><input ref=1></td></tr><tr><th>Year</th><td><input ref=0></td></tr></table>",
+        "<label ref=3>Year</label> <select ref=0></select>",
+        "<label>Year <textarea ref=0></label>",
+    ],
+)
+def test_a_field_is_called_by_what_labels_it(html):
+    processor = Processor(ProcessorConfig(), OWN)
+    page = {"instruction": "Search for movies from year 1986.", "html": f"<div>{html}</div>", "last_error": ""}
+    assert "name shares a word" in features(processor, page, 0)
+    assert history_item(page, Action("click", (0,))).description.rstrip(":").endswith("Year")
+
+
+def test_a_field_is_not_called_by_the_label_of_another_or_by_a_paragraph():
+    html = f"<p>{'Much text, and a year. ' * 9}</p><input ref=0><label>Year</label><input ref=1><input ref=2>"
+    descriptions = [history_item({"html": html}, Action("click", (ref,))).description for ref in range(3)]
+    assert [description.strip() for description in descriptions] == ["input", "input Year", "input"]
+
+
+def test_words_are_compared_by_what_they_mean():
+    keys = {word: Word(word, False).key for word in "02 2 000 Dogs dog glass March march Mar s 's".split()}
+    assert keys == {"02": "2", "2": "2", "000": "0", "Dogs": "dog", "dog": "dog", "glass": "glass", "March": "3",
+                    "march": "march", "Mar": "3", "s": "s", "'s": ""}  # fmt: skip
 
 
 def test_history_says_what_was_done_and_where():
