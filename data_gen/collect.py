@@ -32,7 +32,7 @@ from data_gen.shards import Shard, write_shard
 from data_gen.variety import Relabelled, Renumbered, Stray
 from envs import miniwob, tasks
 from envs.loop import Episode, Policy, RandomPolicy, run_episode
-from envs.workers import spread
+from envs.workers import Backend, BackendError, spread
 
 ATTEMPTS = 3
 """How often an episode is started before a fault of the browser is taken for its result."""
@@ -89,6 +89,9 @@ class CollectConfig:
     workers: int = field(default_factory=lambda: 2 * joblib.cpu_count())
     """Processes, each with a browser of its own; two for each core, since each waits for its browser's frames. Does not
     change the result."""
+    backend: Backend = "local"
+    """Where they run: on this machine, or on the Ray cluster of RAY_ADDRESS, whose machines must share the folder of
+    the dataset (a local one is begun if there is none)."""
     overwrite: bool = False
     """Delete the dataset that is in the folder, whatever its settings."""
 
@@ -153,10 +156,13 @@ def collect(config: CollectConfig, learner: Learner | None = None, console: Cons
         report = CollectionProgress(console, names, sum(sizes), list(writer.shards.values()))
         try:
             with report.bar:
-                for collected in spread(_collect_shard, [(config, learner, *unit) for unit in missing], config.workers):
+                jobs = [(config, learner, *unit) for unit in missing]
+                for collected in spread(_collect_shard, jobs, config.workers, config.backend):
                     writer.include(collected.shard)
                     writer.add_provenance(program | {"browser": collected.browser})
                     report.add(collected.shard, collected.seconds, collected.complaint)
+        except BackendError as error:
+            raise CollectError(str(error)) from error
         except KeyboardInterrupt:
             console.print("stopped; whole shards are kept, and the same command goes on from there")
             raise

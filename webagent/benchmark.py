@@ -12,12 +12,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import joblib
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from envs import browser
-from envs.workers import spread
+from envs.workers import BackendError, spread
 from policies import start_pages
 from webagent.agents import Agent
 from webagent.config import BenchConfig
@@ -114,7 +113,7 @@ def _run(
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
         total = sum(len(unit.seeds) for unit in units)
         bar = progress.add_task("episodes", total=total, completed=len(episodes))
-        for unit, result in _run_units(missing, config.workers):
+        for unit, result in _run_units(missing, config):
             if result.browser != browser_build:
                 raise BenchmarkError(f"the browser is {result.browser}, it was {browser_build}: begin a new run")
             store.put(unit, result)
@@ -124,14 +123,15 @@ def _run(
     return episodes
 
 
-def _run_units(units: list[Unit], workers: int) -> Iterator[tuple[Unit, UnitResult]]:
+def _run_units(units: list[Unit], config: BenchConfig) -> Iterator[tuple[Unit, UnitResult]]:
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    count = min(len(units), joblib.cpu_count() if workers == -1 else workers)
     if not units:
         return
     try:
-        yield from spread(_run_named, [(unit,) for unit in units], count)
+        yield from spread(_run_named, [(unit,) for unit in units], config.workers, config.backend)
+    except BackendError as error:
+        raise BenchmarkError(str(error)) from error
     except TerminatedWorkerError as error:
         raise BenchmarkError(
             "a worker process was killed, perhaps for lack of memory; the same command with --out goes on, "

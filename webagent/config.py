@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envs.workers import Backend
 from policies.images import ImageMode
 from webagent import protocols
 from webagent.agents import Agent
@@ -50,6 +51,8 @@ class BenchConfig:
     """Page seeds that follow from the checkpoint's hash: a block of 6000000 to 9999999 that nobody can have chosen."""
     workers: int = -1
     """Processes, each with a browser of its own; -1 is one for each core."""
+    backend: Backend = "local"
+    """Where they run: on this machine, or on the Ray cluster of RAY_ADDRESS (a local one is begun if there is none)."""
     out: Path | None = None
     """Folder of the run: every episode as it ends, results.json, episodes.parquet, and the page index.html."""
     overwrite: bool = False

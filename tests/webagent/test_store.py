@@ -45,6 +45,16 @@ def test_the_files_are_the_same_for_any_number_of_workers(whole, workers, tmp_pa
     assert contents(tmp_path / "run") == contents(whole)
 
 
+def test_the_files_are_the_same_from_a_ray_cluster(whole, tmp_path):
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "webagent", "bench", *WORDS, "--workers", "2", "--backend", "ray", "--out", out]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment.pop("RAY_ADDRESS", None)  # one of its own, on this machine
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert contents(out) == contents(whole)
+
+
 def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_files(whole, tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "webagent", "bench", *WORDS, "--workers", "1", "--out", str(folder)]
