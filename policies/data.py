@@ -201,7 +201,7 @@ class TaskSampler:
         chosen = np.random.default_rng((self._seed, step)).choice(len(names), size=count, p=weights / weights.sum())
         return np.array([self._next(names[index]) for index in chosen])
 
-    def reweigh(self, errors: dict[str, float], floor: float = 0.1) -> None:
+    def reweigh(self, errors: dict[str, float], floor: float = 0.05) -> None:
         """Gives each task the weight of its error, 0 to 1, and at least ``floor`` so that none is forgotten."""
         self.state["weights"] |= {task: max(error, floor) for task, error in errors.items() if task in self._rows}
 

@@ -240,7 +240,7 @@ class WebAgentModel(nn.Module):
             rate = lr
             if name.endswith("relative_attention_bias.weight"):
                 rate = 10 * lr
-            elif name.endswith("Attention.q.weight"):
+            elif "Attention.q." in name:
                 rate = scale * lr
             decay = weight_decay if parameter.ndim > 1 and "bias" not in name and "embed" not in name else 0.0
             groups.setdefault((rate, decay), []).append(parameter)

@@ -21,6 +21,7 @@ from torch.utils.tensorboard import SummaryWriter
 from policies import checkpoint, start_pages
 from policies.card import training_card
 from policies.data import TrainError
+from policies.lora import merged, save_adapter
 from policies.model import WebAgentModel
 from policies.processor import Processor
 
@@ -100,9 +101,12 @@ class Run:
         """Writes a checkpoint of the average that training can go on from, then removes the one before."""
         names = ("step", "leg", "sampler", "seconds", "held_out")
         with checkpoint.atomic_folder(self.config.out / f"step-{self.step:07d}") as folder:
-            checkpoint.write(folder, average, processor, training_card(self, average))
+            whole = merged(average)
+            checkpoint.write(folder, whole, processor, training_card(self, whole))
+            save_adapter(average, folder)
             start_pages.write(folder, self._start_pages)
-            state = {name: tensor.cpu().contiguous() for name, tensor in _training_tensors(model, optimizer).items()}
+            training = _training_tensors(model, average, optimizer)
+            state = {name: tensor.cpu().contiguous() for name, tensor in training.items()}
             safetensors.torch.save_file(state, folder / TENSORS)
             checkpoint.write_json(folder / STATE, {n: getattr(self, n) for n in names} | {"identity": self._identity})
         for older in self.config.out.glob("step-*"):
@@ -114,10 +118,10 @@ class Run:
         average, processor, _ = checkpoint.load(self.folder or self.config.out, str(device))
         return average, processor
 
-    def restore_training(self, model: WebAgentModel, optimizer: torch.optim.Optimizer) -> None:
-        """Puts the weights that are trained and the optimizer's moments back in place."""
+    def restore_training(self, model: WebAgentModel, average: WebAgentModel, optimizer: torch.optim.Optimizer) -> None:
+        """Puts the weights that are trained, their average and the optimizer's moments back in place."""
         assert self.folder is not None
-        checkpoint.load_tensors(self.folder / TENSORS, _training_tensors(model, optimizer))
+        checkpoint.load_tensors(self.folder / TENSORS, _training_tensors(model, average, optimizer))
 
 
 class Log:
@@ -178,8 +182,12 @@ def _identity(config: TrainConfig, table: pa.Table) -> dict[str, Any]:
     return settings | {"data": digest.hexdigest()[:16], "init": begun}
 
 
-def _training_tensors(model: WebAgentModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def _training_tensors(
+    model: WebAgentModel, average: WebAgentModel, optimizer: torch.optim.Optimizer
+) -> dict[str, torch.Tensor]:
     found = {f"weights/{name}": tensor for name, tensor in checkpoint.tensors(model).items()}
+    if merged(average) is not average:  # the checkpoint has the adapters worked in, and they cannot be told from it
+        found |= {f"average/{name}": tensor for name, tensor in checkpoint.tensors(average).items()}
     for name, parameter in model.named_parameters():
         found |= {f"{moment}/{name}": tensor for moment, tensor in optimizer.state.get(parameter, {}).items()}
     return found

@@ -24,6 +24,7 @@ from policies import checkpoint
 from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
+from policies.lora import VitTraining, adapt
 from policies.model import WebAgentModel
 from policies.processor import Processor
 from policies.run import Log, Run
@@ -49,6 +50,10 @@ class TrainConfig:
     """Pretrained Flan-T5, by name or folder, in place of one from scratch; google/flan-t5-base for example."""
     vit: str | None = None
     """Pretrained timm ViT, by name or folder, in place of one from scratch; vit_base_patch16_224 for example."""
+    lora: int = 0
+    """Rank of LoRA adapters that are trained in place of the T5's weights, such as 16; 0 trains the weights."""
+    vit_training: VitTraining = "joint"
+    """Whether the ViT's weights are trained too, or nothing of it, or LoRA adapters of the same rank."""
     processor: ProcessorConfig = field(default_factory=ProcessorConfig)
     """How observations become numbers; with a pretrained T5 the vocabulary is that T5's."""
     mimetic: bool = True
@@ -108,15 +113,17 @@ def train(config: TrainConfig) -> Path:
         DatasetError: if the data cannot be read.
         CheckpointError: if the checkpoint to go on from is damaged.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
     accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    if config.threads:  # after accelerate, which sets them by the number of processes
+        torch.set_num_threads(config.threads)
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
     config = replace(config, bf16=multiplies_bf16(device) if config.bf16 is None else config.bf16)
     main = accelerator.is_main_process
 
     if config.init and (config.t5 or config.vit):
         raise TrainError("--init brings a whole policy: leave out --t5 and --vit")
+    if config.vit_training == "lora" and not config.lora:
+        raise TrainError("--vit-training lora needs the rank of the adapters: give --lora, such as --lora 16")
     table = read_trajectories(config.data)
     run = Run(config, table)
     accelerator.wait_for_everyone()
@@ -130,12 +137,15 @@ def train(config: TrainConfig) -> Path:
             tokenizer = config.processor.tokenizer or config.t5 or ""
             processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))
             model = new_model(config, processor)
+        torch.manual_seed(entropy(config.seed))
+        adapt(model, config.lora, config.vit_training)
         run.save(model, model, new_optimizer(model, config), processor)
     accelerator.wait_for_everyone()
     average, processor = run.restore(device)
+    adapt(average, config.lora, config.vit_training)
     model = copy.deepcopy(average).train()
     optimizer = new_optimizer(model, config)
-    run.restore_training(model, optimizer)
+    run.restore_training(model, average, optimizer)
     network = accelerator.prepare_model(model)
 
     with accelerator.main_process_first():

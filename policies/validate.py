@@ -52,8 +52,7 @@ def held_out_accuracy(
 
     Returns:
         task -> ``steps``, the share of right actions, and ``episodes``, the share of episodes with every action right.
-        The latter is the nearer to success in the browser, above all for long episodes; both are smoothed by half a
-        success and half a failure (Jeffreys' prior), since a task may have few held-out episodes.
+        The latter is the nearer to success in the browser, above all for long episodes.
     """
     model.eval()
     right = torch.zeros(len(rows), device=accelerator.device)
@@ -68,7 +67,7 @@ def held_out_accuracy(
     for task in np.unique(data.tasks[rows]):
         mine = data.tasks[rows] == task
         episodes = [correct[data.starts[rows] == start].all() for start in np.unique(data.starts[rows][mine])]
-        results[str(task)] = {"steps": _smooth(correct[mine]), "episodes": _smooth(np.array(episodes))}
+        results[str(task)] = {"steps": float(correct[mine].mean()), "episodes": float(np.mean(episodes))}
     return results
 
 
@@ -87,7 +86,3 @@ def browser_success(model: WebAgentModel, processor: Processor, tasks: list[str]
         env.close()
         results[task] = {"success": float(np.mean([episode.success for episode in played if not episode.fault] or [0]))}
     return results
-
-
-def _smooth(right: np.ndarray) -> float:
-    return float((right.sum() + 0.5) / (right.size + 1))

@@ -23,10 +23,10 @@ import gzip
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import joblib
 import tyro
@@ -40,6 +40,7 @@ from data_gen.human.episode import convert, is_solved
 from data_gen.human.events import Unconvertible
 from data_gen.shards import Shard, write_atomically, write_shard
 from envs import tasks
+from envs.workers import spread
 
 UNCONVERTED = "unconverted.jsonl"
 """Beside ``dataset.json``: one JSON object a line for each demonstration that is not in the dataset."""
@@ -119,10 +120,10 @@ def import_demos(config: ImportDemosConfig, console: Console | None = None) -> P
     imported: list[_Imported] = []
     with DatasetWriter(config.out, content, config.overwrite) as writer:
         writer.add_provenance(provenance())
-        run = joblib.Parallel(n_jobs=config.workers, return_as="generator")
-        for result in cast(Iterable[_Imported], run(joblib.delayed(_import_shard)(config, *unit) for unit in units)):
+        for result in spread(_import_shard, [(config, *unit) for unit in units], config.workers):
             writer.include(result.shard)
             imported.append(result)
+        imported.sort(key=lambda result: (result.shard.task, result.shard.number))
         failures = [failure for result in imported for failure in result.failures]
         lines = (json.dumps(vars(failure), sort_keys=True) + "\n" for failure in failures)
         write_atomically(config.out / UNCONVERTED, "".join(lines).encode())

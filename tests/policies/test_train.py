@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import shutil
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +17,21 @@ import pytest
 import safetensors.torch
 import torch
 import tyro
+from accelerate import debug_launcher
+from peft import PeftModel
+from transformers import AutoTokenizer, T5ForConditionalGeneration
 
 from data_gen.dataset import DatasetError, DatasetWriter, encode_screenshot
 from policies import checkpoint
 from policies.checkpoint import CheckpointError
-from policies.config import SIZES, ProcessorConfig
+from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_trajectories
 from policies.images import IMAGE_MODES
+from policies.model import build_t5
 from policies.processor import Processor
 from policies.train import LOG_EVERY, TrainConfig, train
 from policies.validate import held_out_rows
+from tests.policies.t5_folder import write_t5_tokenizer
 
 WORDS = ["apple", "bread", "cloud", "dance", "eagle", "flame", "grape", "horse", "image", "joker", "knife", "lemon"]
 TINY = (
@@ -159,6 +166,32 @@ def test_killed_and_resumed_equals_not_killed(config, tmp_path):
     assert steps == sorted(set(steps))
 
 
+def _train_on_two_processes(config: TrainConfig) -> None:
+    os.setsid()  # killed together
+    debug_launcher(_train_tiny, (config,), num_processes=2)
+
+
+def test_two_processes_killed_and_resumed_equal_two_not_killed(config, tmp_path):
+    config = replace(config, steps=LOG_EVERY + 8, eval_every=LOG_EVERY + 2, save_minutes=0.0, threads=1)
+    spawn = multiprocessing.get_context("spawn").Process
+
+    def run(config: TrainConfig, kill_at: str = "") -> Path:
+        process = spawn(target=_train_on_two_processes, args=(config,))
+        process.start()
+        while process.is_alive() and not (kill_at and (config.out / kill_at).exists()):
+            time.sleep(0.01)
+        if kill_at:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+        assert process.exitcode == (-signal.SIGKILL if kill_at else 0)
+        return checkpoint.locate(config.out)
+
+    straight = run(config)
+    killed = replace(config, out=tmp_path / "killed")
+    run(killed, kill_at=f"step-{LOG_EVERY:07d}")
+    assert differing(straight, run(replace(killed, resume=True))) == []
+
+
 def test_resuming_a_finished_run_changes_nothing(config):
     before = tensors_of(train(config))
     after = tensors_of(train(replace(config, resume=True)))
@@ -179,6 +212,48 @@ def test_a_later_stage_begins_with_the_weights_and_words_of_the_earlier(config, 
     assert differing(train(replace(stage, resume=True)), train(replace(stage, out=tmp_path / "whole"))) == []
     with pytest.raises(TrainError, match="begun with other settings: init"):
         train(replace(stage, resume=True, init=None))
+
+
+@pytest.fixture
+def t5_folder(tmp_path) -> Path:
+    """A Flan-T5 as it is published, but for its size: weights in shards, an output head of its own, its tokenizer."""
+    folder = write_t5_tokenizer(tmp_path / "t5")
+    arguments = ModelConfig.size("tiny", vocab_size=len(AutoTokenizer.from_pretrained(folder))).t5
+    torch.manual_seed(5)
+    build_t5(arguments | {"tie_word_embeddings": False}).save_pretrained(folder, max_shard_size="20KB")
+    assert len(list(folder.glob("*.safetensors"))) > 1
+    return folder
+
+
+def test_a_published_t5_is_trained_by_adapters_that_load_back(config, t5_folder, tmp_path):
+    config = replace(config, t5=str(t5_folder), lora=4, vit_training="lora", steps=6, lr=1e-2)
+    folder = train(config)
+    trained, *_ = checkpoint.load(folder)
+    published = T5ForConditionalGeneration.from_pretrained(t5_folder)
+    batch = {"input_ids": torch.arange(20, 32)[None], "decoder_input_ids": torch.arange(5)[None]}
+    with torch.no_grad():
+        before = published.eval()(**batch).logits
+        adapted = PeftModel.from_pretrained(published, folder / "adapter").eval()(**batch).logits
+        whole = trained.t5(**batch).logits
+    assert torch.allclose(adapted, whole, atol=1e-4) and not torch.allclose(before, whole, atol=1e-2)
+    assert torch.equal(published.shared.weight, trained.t5.shared.weight)  # what is not adapted is as published
+    parts = replace(config, out=tmp_path / "parts")
+    train(replace(parts, stop_at=4))
+    assert differing(folder, train(replace(parts, resume=True))) == []
+
+
+@pytest.mark.parametrize("vit", ["frozen", "lora"])
+def test_what_is_frozen_stays_and_what_is_ours_is_trained(config, tmp_path, vit):
+    first = train(replace(config, steps=1))
+    weights = [
+        safetensors.torch.load_file(folder / "model.safetensors")
+        for folder in (first, train(replace(config, out=tmp_path / vit, init=first, lora=2, vit_training=vit)))
+    ]
+    changed = {name for name in weights[0] if not torch.equal(weights[0][name], weights[1][name])}
+    assert {"image_in.weight", "feature_embedding.weight", "point_key.weight"} <= changed
+    assert "t5.encoder.block.0.layer.0.SelfAttention.q.weight" in changed and "t5.shared.weight" not in changed
+    assert ("vit.blocks.0.attn.qkv.weight" in changed) == (vit == "lora")
+    assert "vit.patch_embed.proj.weight" not in changed
 
 
 def test_micro_batches_do_not_change_the_gradient(config, tmp_path, monkeypatch):

@@ -1,0 +1,65 @@
+"""Low-rank adapters (Hu et al. 2021), by peft: for networks too large, or data too few, to train all weights.
+
+The T5's own weights stay as they are, and so do the ViT's where it is not trained jointly; what is ours (pointer head,
+match features, the way in for images) is trained whole. A checkpoint has the adapters worked into the weights, so that
+it is read like any other; those of the T5 also lie beside it, as peft writes them.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Literal
+
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+
+from policies.model import WebAgentModel
+
+VitTraining = Literal["joint", "frozen", "lora"]
+
+T5_LAYERS = ("q", "k", "v", "o", "wi_0", "wi_1", "wo")
+VIT_LAYERS = ("qkv", "proj", "fc1", "fc2")
+ADAPTER = "adapter"
+"""Folder of the T5's adapters beside a checkpoint's files."""
+
+
+def adapt(model: WebAgentModel, rank: int, vit: VitTraining) -> None:
+    """Settles in place what of a network is trained.
+
+    Args:
+        model: the network.
+        rank: of the adapters; with 0 there are none, and the T5's own weights are trained.
+        vit: the ViT's weights are trained too (``joint``), or nothing of it (``frozen``), or adapters (``lora``).
+    """
+    if rank:
+        model.t5.requires_grad_(False)
+        model.t5.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(T5_LAYERS)))
+    if model.config.vit and vit != "joint":
+        model.vit.requires_grad_(False)
+        if vit == "lora":
+            inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(VIT_LAYERS)), model.vit)
+
+
+def merged(model: WebAgentModel) -> WebAgentModel:
+    """The same function without adapters: a copy with each worked into the weights that it adapts."""
+    if not any(isinstance(module, LoraLayer) for module in model.modules()):
+        return model
+    whole = copy.deepcopy(model)
+    adapted = [(name, module) for name, module in whole.named_modules() if isinstance(module, LoraLayer)]
+    for name, module in adapted:
+        module.merge()
+        holder, _, own = name.rpartition(".")
+        setattr(whole.get_submodule(holder), own, module.get_base_layer())
+    return whole
+
+
+def save_adapter(model: WebAgentModel, folder: Path) -> None:
+    """Writes the T5's adapters, if it has any, for ``transformers`` or ``peft`` to load beside the T5 they began with.
+
+    Args:
+        model: the network, not ``merged``.
+        folder: of the checkpoint.
+    """
+    if any(isinstance(module, LoraLayer) for module in model.t5.modules()):
+        model.t5.save_pretrained(folder / ADAPTER)
