@@ -19,6 +19,7 @@ from typing import Literal, cast
 import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import gather_object
 
 from policies import checkpoint
 from policies.config import ModelConfig, ProcessorConfig
@@ -157,13 +158,23 @@ def train(config: TrainConfig) -> Path:
     tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)
     sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), config.seed, run.sampler)
 
-    def make(item: tuple[int, np.ndarray]) -> list[dict[str, torch.Tensor]]:
+    def make(item: tuple[int, np.ndarray]) -> list[tuple[np.ndarray, dict[str, torch.Tensor]]]:
         step, rows = item
         rng = np.random.default_rng((config.seed, step, rank))
         groups = data.micro_batches(rows[rank::world], config.micro_tokens, config.padding)
-        return [data.collate(group, rng, config.image_dropout) for group in groups]
+        return [(group, data.collate(group, rng, config.image_dropout)) for group in groups]
 
+    image: ImageMode = config.image if config.image_dropout < 1 else "none"
+
+    def evaluate() -> None:
+        groups = data.micro_batches(tests[rank::world], config.micro_tokens, config.padding)
+        run.held_out = held_out_accuracy(average, data, tests, groups, accelerator, bool(config.bf16), image)
+        sampler.reweigh({task: 1 - result["episodes"] for task, result in run.held_out.items()})
+
+    if config.init and not run.step:
+        evaluate()  # what the earlier stage has learnt already needs few samples
     begun, end = run.step, min(config.stop_at or config.steps, config.steps)
+    answers: list[tuple[np.ndarray, torch.Tensor]] = []  # rows, and whether they were answered rightly
     sums, samples, tokens, ticked, saved = torch.zeros(2, device=device), 0, 0, time.monotonic(), time.monotonic()
     with Log(config.out, run.step, config.steps) if main else nullcontext() as log:
         while run.step < end:
@@ -176,7 +187,7 @@ def train(config: TrainConfig) -> Path:
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(step, config)
                 torch.manual_seed(entropy(config.seed, step, rank))
-                for number, batch in enumerate(micro_batches, 1):
+                for number, (group, batch) in enumerate(micro_batches, 1):
                     batch = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
                     # Gradients travel between devices once a step, with the last micro-batch.
                     with nullcontext() if number == len(micro_batches) else accelerator.no_sync(network):
@@ -185,6 +196,7 @@ def train(config: TrainConfig) -> Path:
                         loss = output.per_sample_loss.sum()
                         (loss * world / config.batch_size).backward()  # devices average; the step needs their sum
                     sums += torch.stack([loss.detach(), output.correct.sum()])
+                    answers.append((group, output.correct))
                 norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
@@ -195,6 +207,10 @@ def train(config: TrainConfig) -> Path:
 
                 run.step = step + 1
                 samples, tokens = samples + len(rows), tokens + int(data.lengths[rows].sum())
+                if run.step % LOG_EVERY == 0 or run.step in (leg.stop, end):
+                    own = [row for group, right in answers for row in group[~right.cpu().numpy()].tolist()]
+                    run.wrong += gather_object(own)
+                    answers.clear()
                 if run.step % LOG_EVERY == 0 or run.step == end:
                     loss_mean, accuracy = (cast(torch.Tensor, accelerator.reduce(sums)) / samples).tolist()
                     if not math.isfinite(loss_mean):
@@ -213,11 +229,9 @@ def train(config: TrainConfig) -> Path:
                         saved = time.monotonic()
 
             if run.step == leg.stop:
-                image = config.image if config.image_dropout < 1 else "none"
-                groups = data.micro_batches(tests[rank::world], config.micro_tokens, config.padding)
-                run.held_out = held_out_accuracy(average, data, tests, groups, accelerator, bool(config.bf16), image)
-                sampler.reweigh({task: 1 - result["episodes"] for task, result in run.held_out.items()})
-                run.leg, run.sampler = leg.stop, sampler.state
+                evaluate()
+                sampler.review(run.wrong)
+                run.leg, run.sampler, run.wrong = leg.stop, sampler.state, []
                 if log:
                     log.write_tasks(run.step, "held_out", run.held_out)
                     if config.browser_episodes:

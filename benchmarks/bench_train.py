@@ -1,0 +1,162 @@
+"""Training throughput beside transformers' ``Trainer``, on the same network, rows, updates and threads.
+
+All three begin with the same weights and take the same rows: those that our sampler draws. Ours is ``policies.train``
+as it is. ``Trainer`` pads each batch to its longest row, once in the drawn order and once grouped by length; its rows
+are tokenised beforehand too. Counted is the median time of an update. The held-out loss at the end, of the weights
+themselves and not of their average, shows whether the samples taught as much.
+
+    python benchmarks/bench_train.py --data data/webgum56 --steps 60
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rich
+import safetensors.torch
+import torch
+import tyro
+from rich.table import Table
+from torch import nn
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from policies import checkpoint
+from policies.data import Samples, TaskSampler, held_out, read_trajectories
+from policies.model import WebAgentModel
+from policies.run import TENSORS
+from policies.train import LOG_EVERY, TrainConfig, new_optimizer, schedule, train
+
+
+@dataclass(frozen=True)
+class Config:
+    """Measures training."""
+
+    data: Path
+    """A dataset."""
+    steps: int = 60
+    """Updates of each."""
+    image_dropout: float = 0.9
+    """Share of batches without screenshots."""
+    threads: int = 1
+
+
+def main(config: Config) -> None:
+    """Prints the table."""
+    torch.set_num_threads(config.threads)
+    table = read_trajectories((config.data,))
+    with tempfile.TemporaryDirectory() as folder:
+        training = TrainConfig(
+            data=(config.data,),
+            out=Path(folder) / "ours",
+            init=checkpoint.EMBEDDED,
+            steps=config.steps,
+            eval_every=config.steps,
+            eval_episodes=1,
+            image_dropout=config.image_dropout,
+            threads=config.threads,
+        )
+        begun = train(replace(training, out=Path(folder) / "begun", stop_at=1, lr=0.0))
+        model, processor, _ = checkpoint.load(begun)
+        data = Samples.encode(table, processor)
+        apart, usable = held_out(table), data.lengths > 0
+        sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), training.seed)
+        rows = np.concatenate([sampler.draw(step, training.batch_size) for step in range(config.steps)])
+        tests = np.flatnonzero(apart & usable)[:200]
+
+        results = {}
+        for grouped in (False, True):
+            name = f"transformers' Trainer, {'grouped by length' if grouped else 'in the drawn order'}"
+            peer, *_ = checkpoint.load(begun)
+            seconds = _train_by_trainer(peer.train(), data, rows, training, grouped, Path(folder) / "peer")
+            results[name] = (seconds, _loss(peer, data, tests, training))
+        run = train(training)
+        trained = safetensors.torch.load_file(run / TENSORS)  # a checkpoint's own weights are an average
+        for weight, tensor in checkpoint.tensors(model).items():
+            tensor.copy_(trained[f"weights/{weight}"])
+        lines = [json.loads(line) for line in (training.out / "log.jsonl").read_text().splitlines()]
+        spent = [training.batch_size * LOG_EVERY / line["samples_per_s"] for line in lines if "loss" in line]
+        ours = float(np.median(spent)) / LOG_EVERY
+        results["webagent train"] = (ours, _loss(model, data, tests, training))
+
+    shown = Table(title=f"{config.steps} updates of {training.batch_size} rows, {config.threads} threads, "
+                        f"{data.lengths[rows].mean():.0f} tokens a row")  # fmt: skip
+    for column in ("", "samples/s", "ours is", "held-out loss", "ours differs by"):
+        shown.add_column(column, justify="right")
+    loss = results["webagent train"][1]
+    for name, (seconds, theirs) in results.items():
+        rate, faster, differs = training.batch_size / seconds, seconds / ours, loss / theirs - 1
+        shown.add_row(name, f"{rate:.1f}", f"{faster:.2f} x", f"{theirs:.4f}", f"{differs:+.1%}")
+    rich.print(shown)
+
+
+class _Peer(nn.Module):
+    """What ``Trainer`` calls: keyword arguments in, a dictionary with the loss out."""
+
+    def __init__(self, model: WebAgentModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, **batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"loss": self.model(batch).loss}
+
+
+class _Ticks(TrainerCallback):
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.times.append(time.perf_counter())
+
+
+def _train_by_trainer(
+    model: WebAgentModel, data: Samples, rows: np.ndarray, training: TrainConfig, grouped: bool, out: Path
+) -> float:
+    """Seconds of one update."""
+    rng = np.random.default_rng(training.seed)
+    optimizer = new_optimizer(model, training)
+    steps = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, training))
+    ticks = _Ticks()
+    trainer = Trainer(
+        model=_Peer(model),
+        args=TrainingArguments(
+            output_dir=str(out),
+            max_steps=training.steps,
+            per_device_train_batch_size=training.batch_size,
+            train_sampling_strategy="group_by_length" if grouped else "sequential",
+            max_grad_norm=training.clip,
+            seed=training.seed,
+            use_cpu=True,
+            remove_unused_columns=False,
+            label_names=[],
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            logging_strategy="no",
+        ),
+        train_dataset=[{"input_ids": data.examples[row].input_ids, "row": int(row)} for row in rows],  # pyright: ignore
+        data_collator=lambda items: data.collate(
+            np.array([item["row"] for item in items]), rng, training.image_dropout
+        ),
+        optimizers=(optimizer, steps),
+        callbacks=[ticks],
+    )
+    trainer.train()
+    return float(np.median(np.diff(ticks.times[len(ticks.times) // 10 :])))
+
+
+@torch.no_grad()
+def _loss(model: WebAgentModel, data: Samples, rows: np.ndarray, training: TrainConfig) -> float:
+    model.eval()
+    groups = data.micro_batches(rows, training.micro_tokens, training.padding)
+    losses = [model(data.collate(group, image_dropout=1.0)).per_sample_loss for group in groups]
+    return float(torch.cat(losses).mean())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))
