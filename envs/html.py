@@ -28,9 +28,7 @@ _MARKUP = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|([^<]+)"
 _ATTRIBUTE = re.compile(r"([a-z][a-z0-9-]*)(?:=(?:\"([^\"]*)\"|([^\s\"]+)))?")
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"'}
 _BARE = re.compile(r"[A-Za-z0-9_.:#%/()-]+")
-_FLAGS = frozenset(
-    "checked selected multiple disabled readonly focused contenteditable offscreen".split()
-)
+_FLAGS = frozenset("checked selected multiple disabled readonly focused contenteditable offscreen".split())
 
 
 def unescape(text: str) -> str:

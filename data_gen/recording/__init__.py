@@ -5,7 +5,7 @@ recorder.py   a browser that is watched
 store.py      episodes into a dataset
 """
 
-from data_gen.recording.recorder import RecordError, Recorder
-from data_gen.recording.store import add_episode
+from data_gen.recording.recorder import Recorder, RecordError
+from data_gen.recording.store import add_episode, check_dataset
 
-__all__ = ["RecordError", "Recorder", "add_episode"]
+__all__ = ["RecordError", "Recorder", "add_episode", "check_dataset"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from data_gen.recording.gestures import Gestures, read_event
 from envs.action import Action
@@ -96,6 +96,17 @@ class Recorder:
     def actions(self) -> list[Action]:
         """What has been done, the gesture under way left out."""
         return [self._masked(action) for _, action in self._gestures.steps]
+
+    def listen(self, milliseconds: int) -> None:
+        """Lets the browser go on for a while, so that what is done in it comes in.
+
+        Raises:
+            RecordError: if the browser or its window is gone.
+        """
+        try:
+            self.page.wait_for_timeout(milliseconds)
+        except Error as error:
+            raise RecordError("the browser was closed") from error
 
     def look(self) -> Observation:
         """Waits until the page is still, and takes its picture.

@@ -7,7 +7,7 @@ from random import Random
 from tests.sites import words
 from tests.sites.base import Deed, Redirect, Session, Site, Variation, links, options, shuffled, text, worded
 
-RESULTS = 6
+RESULTS = 5
 
 _FRAMES = (
     (
@@ -19,14 +19,14 @@ _FRAMES = (
         'Order for {name} in "{city}", delivery "{delivery}": {quantity} times the {product} in {colour}.',
     ),
     (
-        "Please get {name} from {city} a {colour} {product}, quantity {quantity}, with {delivery} delivery.",
+        "Please get {name} from {city} the {product}, quantity {quantity}, in {colour}, with {delivery} delivery.",
         'Look up "{product}", take {quantity} in "{colour}", and have them sent to {name} in {city} by {delivery} '
         "delivery.",
         "I need {quantity} of the {product} in {colour}. Delivery is {delivery}; name {name}; city {city}.",
     ),
 )
 _DELIVERIES = (("Standard", "Express", "Courier", "Pickup"), ("Economy", "Overnight", "Locker", "Drone"))
-_MENU = ("Home", "New", "Sale", "Gifts", "Cart", "Account")
+_MENU = ("Home", "New", "Sale", "Cart", "Account")
 _FIELDS = ("name", "city", "delivery")
 
 
@@ -83,7 +83,8 @@ class Shop(Site):
         else:
             offers = "".join(f"<li><a href='sale'>{text(name.capitalize())}</a></li>" for name in shown["offers"])
             body = f"<h1>Welcome</h1><h2>Offers</h2><ul>{offers}</ul>"
-        bar = "<form action=search><input id=query name=q placeholder='Search the shop'><button id=go>Search</button></form>"
+        field = "<input id=query name=q placeholder='Search the shop'>"
+        bar = f"<form action=search>{field}<button id=go>Search</button></form>"
         menu = f"<nav>{links(shown['menu'])}</nav>"
         return (menu + bar if shown["swapped"] else bar + menu) + body
 
@@ -155,9 +156,7 @@ def _checkout(session: Session, form: dict[str, str]) -> str:
         "name": "<label for=name>Name</label> <input id=name name=name>",
         "city": "<label for=city>City</label> <input id=city name=city>",
         "delivery": "Delivery: "
-        + "".join(
-            f"<label><input type=radio name=delivery value='{v}'> {v}</label> " for v in shown["deliveries"]
-        ),
+        + "".join(f"<label><input type=radio name=delivery value='{v}'> {v}</label> " for v in shown["deliveries"]),
     }
-    body = "".join(f"<div class=row>{rows[name]}</div>" for name in shown["order"])
+    body = "".join(f"<p>{rows[name]}</p>" for name in shown["order"])
     return f"<h1>Check out</h1><form method=post action=order>{body}<button id=place>Place order</button></form>"

@@ -7,14 +7,14 @@ from datetime import date, timedelta
 from random import Random
 
 from tests.sites import words
-from tests.sites.base import Deed, Redirect, Session, Site, Variation, options, shuffled, text, worded
+from tests.sites.base import Deed, Redirect, Session, Site, Variation, links, options, shuffled, text, worded
 
-ROWS = 8
+ROWS = 5
 
 _FRAMES = (
     (
         "Filter the tickets by status {status}. Edit the one about {subject} of {customer}: {clauses}. Save it.",
-        'Show the tickets with the status "{status}", open the ticket "{subject}" from {customer}, {clauses}, and save.',
+        'Show the tickets of status "{status}", open the ticket "{subject}" from {customer}, {clauses}, and save.',
         "Status {status}: in the ticket of {customer} about {subject} {clauses}; then save.",
         "Among the {status} tickets edit {subject} ({customer}). In it {clauses}. Then press save.",
     ),
@@ -51,7 +51,7 @@ class Tickets(Site):
     def variation(self, seed: int, held_out: bool) -> Variation:
         random = Random(f"tickets {held_out} {seed}")
         troubles, problems = words.half(words.TROUBLES, held_out), words.half(words.PROBLEMS, held_out)
-        statuses = random.sample(words.half(words.STATUSES, held_out), 4)
+        statuses = random.sample(words.half(words.STATUSES, held_out), 3)
         customers = [words.person(random, held_out).split()[1] for _ in range(4)]
         status, trouble, problem = random.choice(statuses), random.choice(troubles), random.choice(problems)
         subject, customer = f"{trouble} {problem}", random.choice(customers)
@@ -63,7 +63,7 @@ class Tickets(Site):
             for name in random.sample(others, ROWS - 1)
         ]
         rows.insert(random.randrange(ROWS), (subject, customer, status))
-        people = random.sample(words.half(words.FIRST, held_out), 5)
+        people = random.sample(words.half(words.FIRST, held_out), 4)
         levels = random.sample(words.half(words.LEVELS, held_out), 3)
         day = date(2026 + held_out, 1, 1) + timedelta(random.randrange(365))
         note = f"{random.choice(words.half(words.GOODS, held_out))} {random.choice(words.half(words.CITIES, held_out))}"
@@ -73,7 +73,9 @@ class Tickets(Site):
             "due": day.isoformat(),
             "note": note.lower(),
         }
-        clauses = ", ".join(worded(random, held_out, _CLAUSES[name], v=asked[name]) for name in shuffled(random, _FIELDS))
+        clauses = ", ".join(
+            worded(random, held_out, _CLAUSES[name], v=asked[name]) for name in shuffled(random, _FIELDS)
+        )
         task = worded(
             random, held_out, _FRAMES, status=status, subject=subject, customer=customer.title(), clauses=clauses
         )
@@ -83,7 +85,6 @@ class Tickets(Site):
             "people": [name.title() for name in people],
             "levels": levels,
             "order": shuffled(random, _FIELDS),
-            "first": random.randrange(100, 900),
         }
         return Variation(
             seed, held_out, task, {"status": status, "subject": subject, "customer": customer} | asked, shown
@@ -101,7 +102,7 @@ class Tickets(Site):
         deeds = [
             Deed("choose", "#status", values["status"]),
             Deed("click", "#apply"),
-            Deed("click", f"#row-{number} button"),
+            Deed("click", f"tr[data-row='{number}'] button"),
         ]
         for name in variation.shown["order"]:
             kind = {"assignee": "choose", "due": "date", "note": "type"}.get(name)
@@ -121,7 +122,7 @@ class Tickets(Site):
 def _page(variation: Variation) -> str:
     shown = variation.shown
     rows = "".join(
-        f"<tr id=row-{n} data-status='{text(status)}'><td>{shown['first'] + n}</td><td>{text(subject.capitalize())}</td>"
+        f"<tr data-row={n} data-status='{text(status)}'><td>{text(subject.capitalize())}</td>"
         f"<td>{text(customer.title())}</td><td>{text(status)}</td><td><button>Edit</button></td></tr>"
         for n, (subject, customer, status) in enumerate(shown["rows"])
     )
@@ -133,12 +134,14 @@ def _page(variation: Variation) -> str:
         "due": "<label for=due>Due date</label> <input id=due type=date>",
         "note": "<label for=note>Note</label> <input id=note>",
     }
-    body = "".join(f"<div class=row>{fields[name]}</div>" for name in shown["order"])
+    body = "".join(f"<p>{fields[name]}</p>" for name in shown["order"])
+    menu = links(("Board", "Reports", "People", "Help")).replace("href='", "href='#")
+    statuses = options(["All", *shown["statuses"]], "All")
+    heads = "".join(f"<th><button>{name}</button>" for name in ("Subject", "Customer", "Status"))
     return (
-        "<nav><a href='#board'>Board</a> <a href='#reports'>Reports</a> <a href='#people'>People</a> <a href='#help'>Help</a></nav>"
-        "<h1>Tickets</h1><div class=filter><label for=status>Status</label> "
-        f"<select id=status>{options(['All', *shown['statuses']], 'All')}</select> <button id=apply>Apply</button></div>"
-        "<table><thead><tr><th>No<th>Subject<th>Customer<th>Status<th></tr></thead>"
+        f"<nav>{menu}</nav><h1>Tickets</h1><div class=filter><label for=status>Status</label> "
+        f"<select id=status>{statuses}</select> <button id=apply>Apply</button></div>"
+        f"<table><thead><tr>{heads}<th></tr></thead>"
         f"<tbody>{rows}</tbody></table><p id=notice></p>"
         f"<div id=modal role=dialog style='display: none'><h2></h2>{body}"
         "<button id=save>Save</button> <button id=cancel>Cancel</button></div>"
@@ -159,19 +162,24 @@ by("apply").addEventListener("click", () => {
     line.style.display = filter === "All" || line.dataset.status === filter ? "" : "none";
   }
 });
+for (const button of document.querySelectorAll("th button")) button.addEventListener("click", () => {
+  const rows = [...document.querySelectorAll("tbody tr")], column = button.parentElement.cellIndex;
+  const key = (line) => line.cells[column].textContent;
+  document.querySelector("tbody").append(...rows.sort((a, b) => key(a).localeCompare(key(b))));
+});
 for (const button of document.querySelectorAll("tbody button")) button.addEventListener("click", () => {
   row = button.closest("tr");
-  document.querySelector("#modal h2").textContent = "Ticket " + row.cells[0].textContent + ": " + row.cells[1].textContent;
+  document.querySelector("#modal h2").textContent = row.cells[0].textContent;
   document.querySelector(`input[value="${PRIORITY}"]`).checked = true;
   by("notice").textContent = "";
   show(true);
 });
 by("cancel").addEventListener("click", () => show(false));
 by("save").addEventListener("click", async () => {
-  const told = {filter, row: row.id.slice(4), priority: document.querySelector("[name=priority]:checked").value};
+  const told = {filter, row: row.dataset.row, priority: document.querySelector("[name=priority]:checked").value};
   for (const id of ["assignee", "due", "note"]) told[id] = by(id).value;
   await fetch("save", {method: "POST", body: new URLSearchParams(told)});
   show(false);
-  by("notice").textContent = "Ticket " + row.cells[0].textContent + " has been saved.";
+  by("notice").textContent = row.cells[0].textContent + " has been saved.";
 });
 """
