@@ -101,7 +101,8 @@ def measure(served: Served, policy: Policy, config: Config, log: Path) -> list[d
         for seed in range(config.first, config.first + config.variations):
             variation = served.site.variation(seed, held_out=True)
             url, session = served.open(variation)
-            env = OpenWebEnv(url, variation.task, screenshot=config.image == "real")
+            pictures = config.image == "real" and not isinstance(policy, NearestDemonstration)
+            env = OpenWebEnv(url, variation.task, screenshot=pictures)
             begun = time.monotonic()
             try:
                 episode = run_episode(env, policy)

@@ -37,11 +37,12 @@ def score(folder: Path, episodes: Sequence[list[Row]]) -> Score:
     steps = correct = right = 0
     for rows in episodes:
         history: list[HistoryItem] = []
-        wrong = 0
+        actions, examples = [], []
         for row in rows:
-            action = Action.parse(row["action"])
-            example = processor.encode({**row, "boxes": None}, history)
-            wrong += decode(model, processor, [example], verbs=tuple(SIGNATURES))[0].action != action
-            history.append(processor.history_item(row, action))
-        steps, correct, right = steps + len(rows), correct + len(rows) - wrong, right + (not wrong)
+            actions.append(Action.parse(row["action"]))
+            examples.append(processor.encode({**row, "boxes": None}, history))
+            history.append(processor.history_item(row, actions[-1]))
+        decided = [decision.action for decision in decode(model, processor, examples, verbs=tuple(SIGNATURES))]
+        good = sum(one == other for one, other in zip(decided, actions, strict=True))
+        steps, correct, right = steps + len(rows), correct + good, right + (good == len(rows))
     return Score(correct / steps, right, len(episodes))

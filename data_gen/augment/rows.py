@@ -44,9 +44,13 @@ def rearrange(root: Element, acted: set[int], named: set[str], salt: int, drop: 
             order = iter(sorted(kept, key=lambda member: _hash(member, salt)))
             places = {id(member) for member in kept}
             gone = {id(member) for member in group} - places
-            parent.children = [
-                next(order) if id(child) in places else child for child in parent.children if id(child) not in gone
-            ]
+            children: list[Element | str] = []
+            for child in parent.children:
+                if child == " " and children[-1:] == [" "]:
+                    continue  # what stood between is gone
+                if id(child) not in gone:
+                    children.append(next(order) if id(child) in places else child)
+            parent.children = children
 
 
 def renumber(root: Element, stride: int, first: int) -> None:

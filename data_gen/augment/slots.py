@@ -37,9 +37,9 @@ def find_slots(demonstration: Demonstration, values: set[str]) -> list[Slot]:
             continue
         element = step.elements[step.action.refs[0]]
         said = step.action.strings[0] if step.action.strings else _choice(element)
-        if words_of(said) & values and (
-            found := re.search(rf"(?<!\w){re.escape(said)}(?!\w)", demonstration.instruction, re.IGNORECASE)
-        ):
+        if not words_of(said) & values:
+            continue
+        if found := re.search(rf"(?<!\w){re.escape(said)}(?!\w)", demonstration.instruction, re.IGNORECASE):
             slots.append(Slot(number, found.group(), label_of(element, step), verb))
     return slots
 

@@ -1,8 +1,8 @@
 """Which words of demonstrations are values, and the same demonstration with other values.
 
 A word is a value where it stands in the instruction and in what is done (typed, chosen, the name or the row of what is
-clicked), and not in every demonstration alike. What stands on the page in its place, such as the other options and rows,
-is replaced with it: a policy must not find a value by its being the only word it does not know.
+clicked), and not in every demonstration alike. What stands on the page in its place, such as the other options and
+rows, is replaced with it: a policy must not find a value by its being the only word it does not know.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_gen.augment import rows
-from data_gen.augment.slots import Slot, find_slots, follows_instruction
+from data_gen.augment.slots import find_slots, follows_instruction
 from data_gen.augment.values import draw, find_values, replace_in_action, replace_in_page, replaced
 from data_gen.augment.wording import reworded
 from data_gen.augment.words import words_of
@@ -93,7 +93,8 @@ class Variants:
         slots = [slot._replace(value=replaced(slot.value, new)) for slot in self._slots[number]]
         instruction = replaced(demonstration.instruction, new)
         if random.random() < 0.85:
-            instruction = reworded(instruction, slots, self._kept(slots, new), self.free_order, random)
+            values = {new.get(word, word).lower() for word in self.values}
+            instruction = reworded(instruction, slots, values, self.free_order, random)
         acted = {ref for step in demonstration.steps for ref in step.action.refs}
         named = {text for step in demonstration.steps if step.action.verb == "select" for text in step.action.strings}
         salt = random.randrange(2**31) if random.random() < 0.8 else 0
@@ -114,10 +115,6 @@ class Variants:
             action = Action(action.verb, (*refs, *action.args[len(refs) :]))
             drawn.append(_row(step.row, instruction, page, action, screenshot))
         return drawn
-
-    def _kept(self, slots: list[Slot], new: dict[str, str]) -> set[str]:
-        kept = {new.get(word, word).lower() for word in self.values}
-        return kept.union(*(words_of(slot.label) for slot in slots), *(words_of(slot.value) for slot in slots))
 
 
 def _words(demonstration: Demonstration) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from random import Random
 
 from data_gen.augment.slots import Slot
-from data_gen.augment.words import TOKEN
+from data_gen.augment.words import TOKEN, words_of
 
 _CLAUSE_END = re.compile(r"([,.;:!?]\s+|\s+(?:and|then)\s+)")
 
@@ -36,43 +36,64 @@ _SAID = {
 """How a clause can be said of which no more is known than the value and what the page calls its field."""
 
 _OPENINGS = ("Please ", "Could you ", "Now ", "I want you to ", "You should ", "Kindly ", "")
-_FILLERS = "please now just also there it the".split()
+_COMMON = """a about after again all also an and any are as at back be before both but by can could do done down during
+each else end even every first for from get give go going good grab had has have her here him his how i if in instead into
+is it item its last later let like look make me must my need new next no not now of off on one only onto or other our out
+over own page please put right said same see send sent should site so some start stop take that the their them then there
+these they thing this those through time to today too under until up use using via want way we well what when where which
+while will with within without work would you your""".split()
+"""Words that are no values, whatever stands beside them: of these, new wordings are made."""
 
 
-def reworded(instruction: str, slots: Sequence[Slot], keep: set[str], free_order: bool, random: Random) -> str:
+def reworded(instruction: str, slots: Sequence[Slot], values: set[str], free_order: bool, random: Random) -> str:
     """Another way to say it.
 
     Args:
         instruction: with the values that it is to have.
         slots: what is done with which of them.
-        keep: words of values and of the page's names, in lower case, that are neither changed nor left out.
+        values: words that are values, in lower case.
         free_order: whether the order of the clauses says nothing.
         random: what to draw from.
     """
     parts = _CLAUSE_END.split(instruction)
     clauses, ends = parts[::2], parts[1::2]
-    if random.random() < 0.5:
-        rate = random.choice((0.3, 0.7))
-        clauses = [_plainly(clause, slots, random) if random.random() < rate else clause for clause in clauses]
+    rate = random.choice((0.0, 0.4, 1.0))
+    clauses = [_plainly(clause, slots, values, random) if random.random() < rate else clause for clause in clauses]
     if free_order and random.random() < 0.6:
         clauses = _shuffled(clauses, slots, random)
     if random.random() < 0.3:
         ends = [random.choice((", ", ". ", "; ", " and ", end)) for end in ends]
     text = "".join(part for pair in zip(clauses, [*ends, ""], strict=True) for part in pair)
     if random.random() < 0.6:
+        keep = values.union(*(words_of(f"{slot.label} {slot.value}") for slot in slots))
         text = _changed(text, keep, random)
+    if random.random() < 0.3:
+        text = _strewn(text, slots, random)
     if random.random() < 0.15:
         text = random.choice(_OPENINGS) + text
     return " ".join(text.split())
 
 
-def _plainly(clause: str, slots: Sequence[Slot], random: Random) -> str:
-    held = [slot for slot in slots if _has(clause, slot.value)]
-    if len(held) != 1 or not held[0].label:
+def _strewn(text: str, slots: Sequence[Slot], random: Random) -> str:
+    """The text with common words between its own, beside values too but not inside them."""
+    for slot in slots:
+        text = text.replace(slot.value, slot.value.replace(" ", "\0"))
+    words = text.split(" ")
+    for _ in range(random.randint(1, 3)):
+        words.insert(random.randrange(len(words) + 1), random.choice(_COMMON))
+    return " ".join(words).replace("\0", " ")
+
+
+def _plainly(clause: str, slots: Sequence[Slot], values: set[str], random: Random) -> str:
+    """All that a clause asks for, each by the name that the page has for it; the clause itself where it asks for more."""
+    held = {slot.value: slot for slot in slots if slot.label and _has(clause, slot.value)}
+    if not held or not words_of(clause) & values <= words_of(" ".join(held)):
         return clause
-    slot = held[0]
-    value = f'"{slot.value}"' if random.random() < 0.4 else slot.value
-    return random.choice(_SAID[slot.kind]).format(v=value, l=slot.label)
+    parts = []
+    for value, slot in held.items():
+        shown = f'"{value}"' if random.random() < 0.4 else value
+        parts.append(random.choice(_SAID[slot.kind]).format(v=shown, l=slot.label))
+    return random.choice((", ", "; ", " and ", ". ")).join(random.sample(parts, len(parts)))
 
 
 def _shuffled(clauses: list[str], slots: Sequence[Slot], random: Random) -> list[str]:
@@ -82,7 +103,7 @@ def _shuffled(clauses: list[str], slots: Sequence[Slot], random: Random) -> list
 
 
 def _changed(text: str, keep: set[str], random: Random) -> str:
-    rate = random.choice((0.05, 0.1, 0.2))
+    rate = random.choice((0.1, 0.2, 0.4))
 
     def change(found: re.Match[str]) -> str:
         word = found.group()
@@ -92,7 +113,8 @@ def _changed(text: str, keep: set[str], random: Random) -> str:
         if like and random.random() < 0.7:
             new = random.choice(like)
             return new.capitalize() if word.istitle() else new
-        return "" if random.random() < 0.6 else f"{word} {random.choice(_FILLERS)}"
+        common = random.choice(_COMMON)
+        return random.choice(("", "", common, f"{word} {common}", f"{common} {word}"))
 
     return TOKEN.sub(change, text)
 

@@ -39,7 +39,12 @@ def demonstration(user, language, other, due, swapped):
     for number, (html, action) in enumerate(moves):
         count = html.count("<") - html.count("</")
         row = {"episode_id": f"OpenWeb/{user}", "step": number, "task": "OpenWeb", "seed": None, "html": html}
-        row |= {"instruction": instruction, "boxes": np.arange(4.0 * count), "refs": [], "screenshot": b"picture"}
+        row |= {
+            "instruction": instruction,
+            "boxes": np.arange(4.0 * count),
+            "refs": [-1] * count,
+            "screenshot": b"picture",
+        }
         row |= {"last_error": "", "action": str(action), "label": None, "raw_reward": 0.0, "success": True}
         steps.append(Move(parse_html(html), action, row | {"source": "human"}))
     return Demonstration(instruction, steps)
@@ -90,7 +95,6 @@ def test_the_deeds_of_a_variant_can_be_done_on_its_pages(variants, seed):
         if action.verb in ("type", "select"):  # what is to be done is still said
             assert words_of(action.strings[0]) <= words_of(row["instruction"])
     chosen, edited = Action.parse(rows[1]["action"]).strings[0], Action.parse(rows[3]["action"]).refs[0]
-    line = next(line for line in parse_html(rows[3]["html"]).find_all("tr") if line.find("button", ref=True))
     lines = parse_html(rows[3]["html"]).find_all("tr")
     line = next(line for line in lines if any(element.ref == edited for element in line.walk()))
     assert words_of(chosen) < words_of(line.text)  # the row that is edited is still the one that is named

@@ -14,11 +14,13 @@ from webagent.teach import TeachConfig, teach
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
-    shown = [("Ann Archer", "German", "Czech", "2026-03-08", False), ("Bert Baker", "Dutch", "Greek", "2026-11-25", True)]
+    shown = [
+        demonstration("Ann Archer", "German", "Czech", "2026-03-08", False),
+        demonstration("Bert Baker", "Dutch", "Greek", "2026-11-25", True),
+    ]
+    rows = [move.row | {"screenshot": None} for one in shown for move in one.steps]
     with DatasetWriter(folder) as writer:
-        rows = [move.row for values in shown for move in demonstration(*values).steps]
-        elements = [row["html"].count("<") - row["html"].count("</") for row in rows]
-        writer.write("OpenWeb", [row | {"refs": [-1] * n, "screenshot": None} for row, n in zip(rows, elements, strict=True)])
+        writer.write("OpenWeb", rows)
     return folder
 
 
