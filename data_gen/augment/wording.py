@@ -35,13 +35,13 @@ _SAID = {
 }  # fmt: skip
 """How a clause can be said of which no more is known than the value and what the page calls its field."""
 
-_OPENINGS = ("Please ", "Could you ", "Now ", "I want you to ", "You should ", "Kindly ", "")
+_OPENINGS = ("Please ", "Could you ", "Now ", "I want you to ", "You should ", "Kindly ")
 _COMMON = """a about after again all also an and any are as at back be before both but by can could do done down during
-each else end even every first for from get give go going good grab had has have her here him his how i if in instead into
-is it item its last later let like look make me must my need new next no not now of off on one only onto or other our out
-over own page please put right said same see send sent should site so some start stop take that the their them then there
-these they thing this those through time to today too under until up use using via want way we well what when where which
-while will with within without work would you your""".split()
+each else end even every first for from get give go going good grab had has have her here him his how i if in
+instead into is it item its last later let like look make me must my need new next no not now of off on one
+only onto or other our out over own page please put right said same see send sent should site so some start
+stop take that the their them then there these they thing this those through time to today too under until up
+use using via want way we well what when where which while will with within without work would you your""".split()
 """Words that are no values, whatever stands beside them: of these, new wordings are made."""
 
 
@@ -85,7 +85,7 @@ def _strewn(text: str, slots: Sequence[Slot], random: Random) -> str:
 
 
 def _plainly(clause: str, slots: Sequence[Slot], values: set[str], random: Random) -> str:
-    """All that a clause asks for, each by the name that the page has for it; the clause itself where it asks for more."""
+    """All that a clause asks for, each by the page's name for it; the clause itself where it asks for more."""
     held = {slot.value: slot for slot in slots if slot.label and _has(clause, slot.value)}
     if not held or not words_of(clause) & values <= words_of(" ".join(held)):
         return clause

@@ -13,11 +13,14 @@ from data_gen.augment.words import is_held_out, words_of
 from envs.action import Action
 from envs.html import format_html, parse_html
 
-FORM = """<nav><a ref=0>Home</a> <a ref=1>Help</a></nav><label ref=2 for=user>User name</label> <input ref=3 id=user{user}>
+FORM = """<nav><a ref=0>Home</a> <a ref=1>Help</a></nav><label ref=2 for=user>User name</label>
+<input ref=3 id=user{user}>
 <select ref=4 id=language><option selected>Basque</option><option>{one}</option><option>{two}</option></select>
-<label ref=5 for=due>Due date</label> <input ref=6 id=due type=date{due}>
-<table><tr><td>{one} lamp</td><td><button ref=7>Edit</button></td></tr><tr><td>{two} lamp</td><td><button ref=8>Edit</button>
-</td></tr></table><button ref=9 id=save>Save</button>""".replace("\n", "")
+<label ref=5 for=due>Due date</label> <input ref=6 id=due type=date{due}><table>
+<tr><td>{one} lamp</td><td><button ref=7>Edit</button></td></tr>
+<tr><td>{two} lamp</td><td><button ref=8>Edit</button></td></tr></table><button ref=9 id=save>Save</button>""".replace(
+    "\n", ""
+)
 
 
 def demonstration(user, language, other, due, swapped):

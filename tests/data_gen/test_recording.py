@@ -22,9 +22,10 @@ ROOT = Path(__file__).parent.parent.parent
 def form(tmp_path_factory):
     page = tmp_path_factory.mktemp("form") / "page.html"
     page.write_text(
-        """<form onsubmit="out.textContent = 'sent'; return false"><input id=name><input id=pass type=password>
-        <input id=agree type=checkbox><button id=go>Go</button></form><div id=editor contenteditable>old</div>
-        <select id=colour><option>red<option>green<option>blue</select><p id=out></p><a id=next href="second.html">Next</a>
+        """<form onsubmit="out.textContent = 'sent'; return false"><input id=name>
+        <input id=pass type=password><input id=agree type=checkbox><button id=go>Go</button></form>
+        <div id=editor contenteditable>old</div><select id=colour><option>red<option>green<option>blue</select>
+        <p id=out></p><a id=next href="second.html">Next</a>
         <p id=bold ondblclick="out.textContent = 'twice'" onclick="0">Bold</p>"""
     )
     (page.parent / "second.html").write_text("<h1>Second</h1><button id=end onclick='0'>End</button>")
