@@ -149,7 +149,8 @@ def test_a_page_cannot_make_gestures_up(tmp_path):
     page.write_text(
         """<button id=a onclick="0">A</button><button id=b>B</button><script>
         if (window.__webagentRecord) b.textContent = "open";
-        for (const type of ["pointerdown", "pointerup", "click"]) b.dispatchEvent(new PointerEvent(type, {bubbles: true}));
+        for (const type of ["pointerdown", "pointerup", "click"])
+          b.dispatchEvent(new PointerEvent(type, {bubbles: true}));
         b.click();</script>"""
     )
     with Recorder(page.as_uri(), "Click A") as recorder:
