@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Annotated
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from data_gen.augment import Demonstration, Variants, demonstrations, spread
+from data_gen.augment import Demonstration, Variants, demonstrations, spread, thinned
 from data_gen.dataset import DatasetWriter, read_dataset
 from data_gen.shards import Row
 from webagent.agents import EMBEDDED
@@ -85,7 +86,8 @@ def teach(config: TeachConfig, out: Console | None = None) -> Path:
     out.print(f"{len(found)} demonstrations of {min(steps)} to {max(steps)} steps; values: {_some(variants.values)}")
     begun = time.monotonic()
     count = max(len(found), math.ceil(config.steps * config.batch_size / (sum(steps) / len(steps)) / config.passes))
-    _write(config.out / VARIANTS, spread(variants, count, config.seed, screenshot=config.image_dropout < 1))
+    drawn = spread(variants, count, config.seed, screenshot=config.image_dropout < 1)
+    _write(config.out / VARIANTS, (thinned(rows, Random(number)) for number, rows in enumerate(drawn)))
     out.print(f"{count} variants in {time.monotonic() - begun:.0f} s; training")
     begun = time.monotonic()
     folder = train(

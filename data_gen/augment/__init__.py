@@ -8,6 +8,6 @@ rows.py       rows in another order, some left out; refs with other numbers
 words.py      words to draw from
 """
 
-from data_gen.augment.variants import Demonstration, Variants, demonstrations, spread
+from data_gen.augment.variants import Demonstration, Variants, demonstrations, spread, thinned
 
-__all__ = ["Demonstration", "Variants", "demonstrations", "spread"]
+__all__ = ["Demonstration", "Variants", "demonstrations", "spread", "thinned"]

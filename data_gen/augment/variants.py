@@ -20,6 +20,12 @@ from data_gen.shards import Row
 from envs.action import Action
 from envs.html import Element, format_html, parse_html
 
+NOISE = "noise"
+"""Source of rows that are seen as history only."""
+
+THINNED = 0.5
+"""Share of the rows in which nothing is typed that are."""
+
 
 @dataclass
 class Move:
@@ -138,6 +144,14 @@ def _row(row: Row, instruction: str, page: Element, action: Action, screenshot: 
     if not screenshot:
         changed["screenshot"] = None
     return row | changed
+
+
+def thinned(rows: list[Row], random: Random) -> list[Row]:
+    """The rows, most of those in which nothing is typed marked as not to be learnt: they are learnt soon."""
+    return [
+        row | {"source": NOISE} if not row["action"].startswith("type") and random.random() < THINNED else row
+        for row in rows
+    ]
 
 
 def spread(variants: Variants, count: int, seed: int, **options: Any) -> Iterator[list[Row]]:

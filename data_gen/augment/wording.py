@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from random import Random
 
 from data_gen.augment.slots import Slot
-from data_gen.augment.words import TOKEN, words_of
+from data_gen.augment.words import KNOWN, TOKEN, made_up, words_of
 
 _CLAUSE_END = re.compile(r"([,.;:!?]\s+|\s+(?:and|then)\s+)")
 
@@ -69,6 +69,8 @@ def reworded(instruction: str, slots: Sequence[Slot], values: set[str], free_ord
         text = _changed(text, keep, random)
     if random.random() < 0.3:
         text = _strewn(text, slots, random)
+    if random.random() < 0.4:
+        text = random.choice((f"{text}, {_aside(random)}", f"{_aside(random)}, {text}"))
     if random.random() < 0.15:
         text = random.choice(_OPENINGS) + text
     return " ".join(text.split())
@@ -82,6 +84,13 @@ def _strewn(text: str, slots: Sequence[Slot], random: Random) -> str:
     for _ in range(random.randint(1, 3)):
         words.insert(random.randrange(len(words) + 1), random.choice(_COMMON))
     return " ".join(words).replace("\0", " ")
+
+
+def _aside(random: Random) -> str:
+    """A few words that ask for nothing; not all of them are known."""
+    words = random.choices(_COMMON, k=random.randint(1, 3))
+    words.insert(random.randrange(len(words) + 1), random.choice(KNOWN) if random.random() < 0.5 else made_up(random))
+    return " ".join(words)
 
 
 def _plainly(clause: str, slots: Sequence[Slot], values: set[str], random: Random) -> str:

@@ -69,15 +69,16 @@ def _draw(word: str, random: Random) -> str:
         length = len(word) if random.random() < 0.8 else random.randint(1, 4)
         return str(random.randrange(10 ** (length - 1), 10**length))
     if word.isalpha() and (word.islower() or word.isupper() or word.istitle()):
-        return random.choice(KNOWN) if random.random() < 0.5 else _made_up(random)
+        return random.choice(KNOWN) if random.random() < 0.5 else made_up(random)
     if re.fullmatch(r"[a-z]+\d+", word):
-        stem = random.choice(KNOWN) if random.random() < 0.5 else _made_up(random)
+        stem = random.choice(KNOWN) if random.random() < 0.5 else made_up(random)
         return f"{stem}{random.randrange(1, 1000)}"
     characters = string.digits + (string.ascii_lowercase if word.islower() else string.ascii_letters)
     return "".join(random.choices(characters, k=max(3, len(word) + random.randint(-2, 2))))
 
 
-def _made_up(random: Random) -> str:
+def made_up(random: Random) -> str:
+    """A word of one to three syllables that no language has."""
     return "".join(
         random.choice(_ONSETS) + random.choice(_VOWELS) + random.choice(_CODAS) for _ in range(random.randint(1, 3))
     )
