@@ -61,11 +61,11 @@ class View:
         mask[[self.vocabulary.symbols[END], *self.vocabulary.encode_word(".", False)]] = True
         return mask
 
-    @cached_property
-    def digits(self) -> np.ndarray:
-        """Places of words that are numbers, bool [L]."""
+    def digits(self, begun: bool) -> np.ndarray:
+        """Places of words that are numbers, or go on with one that is begun, bool [L]."""
         mask = np.zeros(self.length, bool)
-        mask[[place for place, unit in self.units.items() if unit.kind == "word" and unit.text.isdigit()]] = True
+        words = [(place, unit) for place, unit in self.units.items() if unit.kind == "word" and unit.text.isdigit()]
+        mask[[place for place, unit in words if not (begun and unit.space)]] = True
         return mask
 
 
@@ -123,7 +123,7 @@ class Writer:
                 tokens[symbols[END]] = True
                 return tokens, np.zeros(view.length, bool)
             if self._takes_numbers:
-                return tokens & view.numeric, view.digits
+                return tokens & view.numeric, view.digits(begun=bool(self._written()))
         elif self.kind in (Kind.NUMBER, Kind.LABEL, Kind.LABELS):
             return self._ways_on()
         return tokens, None

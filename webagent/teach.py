@@ -26,9 +26,6 @@ VARIANTS = ".variants"
 SHARD = 100
 """Variants in one of its shards."""
 
-CHECKED = 20
-"""Held-out variants of the check."""
-
 
 @dataclass(frozen=True)
 class TeachConfig:
@@ -49,7 +46,7 @@ class TeachConfig:
     """Folder of the training run and its checkpoint."""
     init: Annotated[str, tyro.conf.arg(name="from")] = EMBEDDED
     """embedded (the checkpoint that comes with the package), or a checkpoint folder, to begin with."""
-    steps: int = 400
+    steps: int = 700
     """Optimizer steps."""
     batch_size: int = 12
     """Rows of one step."""
@@ -59,6 +56,8 @@ class TeachConfig:
     """Share of the training that goes without screenshots; at 1 none is read, and the policy is for `--image none`."""
     passes: int = 1
     """How often each variant is seen; fewer passes draw more variants."""
+    check: int = 20
+    """Held-out variants that the policy is checked on at the end."""
     seed: int = 0
     """Seed of the variants and of the training."""
     threads: int = 0
@@ -106,7 +105,7 @@ def teach(config: TeachConfig, out: Console | None = None) -> Path:
     )
     out.print(f"trained in {(time.monotonic() - begun) / 60:.1f} minutes")
     own = [[move.row for move in demonstration.steps] for demonstration in found]
-    others = list(spread(variants, CHECKED, config.seed + 1, held_out=True, screenshot=False))
+    others = list(spread(variants, config.check, config.seed + 1, held_out=True, screenshot=False))
     before, after = ([score(at, rows) for rows in (own, others)] for at in (start, folder))
     out.print(_table(("the demonstrations", "held-out variants"), before, after))
     out.print(f"taught: {folder}; use it with: webagent run --policy {config.out} --url ... --task ...", markup=False)
@@ -114,7 +113,7 @@ def teach(config: TeachConfig, out: Console | None = None) -> Path:
 
 
 def _demonstrations(config: TeachConfig) -> list[Demonstration]:
-    for name in ("steps", "batch_size", "passes"):
+    for name in ("steps", "batch_size", "passes", "check"):
         if (value := getattr(config, name)) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     if not 0 <= config.image_dropout <= 1:

@@ -27,10 +27,10 @@ def recorded(tmp_path_factory):
 def test_teach_trains_checks_and_leaves_a_policy(recorded, tmp_path):
     with (tmp_path / "log").open("w") as file:
         out = Console(file=file, width=200)
-        folder = teach(TeachConfig(recorded, tmp_path / "run", steps=3, batch_size=4, threads=1), out)
+        folder = teach(TeachConfig(recorded, tmp_path / "run", steps=3, batch_size=4, check=3, threads=1), out)
     said = (tmp_path / "log").read_text()
     assert "2 demonstrations of 6 to 6 steps" in said and "ann" in said
-    assert "held-out variants" in said and "of 20" in said
+    assert "held-out variants" in said and "of 3" in said
     assert checkpoint.locate(tmp_path / "run") == folder
     assert checkpoint.sha256(folder) != checkpoint.sha256()
     assert LearntPolicy.from_checkpoint(tmp_path / "run").processor.config.copy
