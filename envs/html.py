@@ -27,6 +27,8 @@ TYPED_INPUTS = frozenset(
 _MARKUP = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|([^<]+)")
 _ATTRIBUTE = re.compile(r"([a-z][a-z0-9-]*)(?:=(?:\"([^\"]*)\"|([^\s\"]+)))?")
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"'}
+_BARE = re.compile(r"[A-Za-z0-9_.:#%/()-]+")
+_FLAGS = frozenset("checked selected multiple disabled readonly focused contenteditable offscreen".split())
 
 
 def unescape(text: str) -> str:
@@ -200,6 +202,36 @@ def parse_html(html: str) -> Element:
             f"html at character {position}: expected a tag or text, got {html[position : position + 40]!r}"
         )
     return root
+
+
+def format_html(root: Element) -> str:
+    """Writes what is inside an element the way ``page.js`` does: ``format_html(parse_html(html)) == html``."""
+    parts: list[str] = []
+    stack: list[tuple[Element | str, bool]] = [(child, False) for child in reversed(root.children)]
+    while stack:
+        node, ends = stack.pop()
+        if isinstance(node, str):
+            parts.append(_escape(node))
+        elif ends:
+            parts.append(f"</{node.tag}>")
+        else:
+            parts.append(f"<{node.tag}{''.join(_written(*pair) for pair in node.attributes.items())}>")
+            if node.tag not in VOID_TAGS:
+                stack += ((node, True), *((child, False) for child in reversed(node.children)))
+    return "".join(parts)
+
+
+def _written(name: str, value: str) -> str:
+    if not value and name in _FLAGS:
+        return f" {name}"
+    if _BARE.fullmatch(value):
+        return f" {name}={value}"
+    quoted = _escape(value).replace('"', "&quot;")
+    return f' {name}="{quoted}"'
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _attributes(inside: str) -> Iterator[tuple[str, str | None, str | None]]:

@@ -343,6 +343,7 @@
     observe,
     listens,
     element: (ref) => elements[ref],
+    ref: (element) => refs.get(element),
     scrollTo(ref) { elements[ref].scrollIntoView({ block: "center", inline: "center", behavior: "instant" }); },
     focused: (ref) => elements[ref].getRootNode().activeElement === elements[ref],
     scroll(ref, direction) {

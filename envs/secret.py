@@ -52,6 +52,10 @@ class Secrets:
     def __bool__(self) -> bool:
         return bool(self._values)
 
+    def value(self, name: str) -> str:
+        """What the task's secret of that name is."""
+        return self._values[name]
+
     def mask(self, text: str) -> str:
         """The text, with the placeholder wherever it holds the value."""
         if self._seen is None:

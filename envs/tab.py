@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,6 +91,7 @@ class Tab:
         viewport: width and height in CSS pixels.
         files: what file fields may be given, by the name that stands for each.
         storage: file with cookies and local storage to start with.
+        listener: called with each message of ``record.js``, which runs only where there is one.
 
     Attributes:
         page: Playwright's.
@@ -107,6 +108,7 @@ class Tab:
         viewport: tuple[int, int],
         files: Mapping[str, Path] | None = None,
         storage: str | None = None,
+        listener: Callable[[dict[str, Any]], None] | None = None,
     ):
         self._browser, self._allowed, self._gate = browser, allowed, gate
         self.refused = ""
@@ -114,9 +116,13 @@ class Tab:
         self._requests: dict[Request, float] = {}
         self._asked = 0
         self._first_ref = 0
-        scripts = (script("page.js"), script("web.js"))
+        scripts = [script("page.js"), script("web.js")]
+        if listener is not None:
+            scripts.append(script("record.js").replace("OPTIONS", _OPTIONS))
         width, height = viewport
-        self.page: Page = browser.new_page(width=width, height=height, scripts=scripts, proxy=gate.url, storage=storage)
+        self.page: Page = browser.new_page(
+            width=width, height=height, scripts=tuple(scripts), proxy=gate.url, storage=storage
+        )
         with browser.deadline():
             self.hands = Actuator(self.page, _Session(self.page), f"__webagent.observe({_OPTIONS})", files)
             self.page.context.on("page", self._close_window)
@@ -125,6 +131,8 @@ class Tab:
             self.page.on("requestfinished", self._ended)
             self.page.on("requestfailed", self._ended)
             self._guard(self.page.context.new_cdp_session(self.page))
+            if listener is not None:
+                _listen(self.page.context.new_cdp_session(self.page), listener)
 
     @property
     def url(self) -> str:
@@ -194,10 +202,7 @@ class Tab:
                 try:
                     if wait:
                         self._wait()
-                    reported = self.hands.evaluate(f"__webagent.web.observe({self._first_ref}, {_OPTIONS})")
-                    seen = Seen.read(reported)
-                    self._first_ref = max(self._first_ref, max(seen.refs, default=-1) + 1)
-                    return seen
+                    return self.take(self.hands.evaluate(f"__webagent.web.observe({self._first_ref}, {_OPTIONS})"))
                 except Error as error:  # the page was left while it was being read: what follows is read in its place
                     self._need_browser(error)
                     broken = broken + 1 if isinstance(error, ScriptError) else 0
@@ -206,6 +211,16 @@ class Tab:
                     self.page.wait_for_timeout(20)
                 except ValueError as error:
                     raise BrowserFault(f"the page's scripts have broken what reads it: {error}") from error
+
+    def take(self, reported: Any) -> Seen:
+        """What the page's script reported; the refs of pages to come count on from its.
+
+        Raises:
+            ValueError: if that is not what ``page.js`` reports.
+        """
+        seen = Seen.read(reported)
+        self._first_ref = max(self._first_ref, max(seen.refs, default=-1) + 1)
+        return seen
 
     def screenshot(self) -> np.ndarray:
         """The viewport, uint8 H x W x 3."""
@@ -291,3 +306,10 @@ class Tab:
         for call in ("Page.goto: ", "Page.go_back: "):
             line = line.removeprefix(call)
         return line.split(" at ")[0][:200]
+
+
+def _listen(session: CDPSession, listener: Callable[[dict[str, Any]], None]) -> None:
+    # A binding of the protocol reaches us from a page that is just being left, and record.js takes it from the page.
+    session.on("Runtime.bindingCalled", lambda event: listener(json.loads(event["payload"])))
+    session.send("Runtime.enable")
+    session.send("Runtime.addBinding", {"name": "__webagentRecord"})

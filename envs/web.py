@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from envs.action import SIGNATURES, Action, ActionError, ActionSpace
 from envs.allow import AllowList, OpenWebError
 from envs.browser import BrowserConfig, BrowserFault
 from envs.gate import Gate
-from envs.observation import NOTHING, Observation, observation_space
+from envs.observation import NOTHING, Observation, Seen, observation_space
 from envs.secret import Secrets
 from envs.tab import Tab
 
@@ -42,6 +42,7 @@ class OpenWebEnv(gymnasium.Env):
         screenshot: whether to take pictures; black ones where False.
         viewport: width and height in CSS pixels.
         headless: False shows the browser's window.
+        listener: called with each message of ``record.js`` about what a person does on the page, for a recorder.
 
     Attributes:
         tab: where the episode takes place; None before it and after one that ended in a fault.
@@ -67,6 +68,7 @@ class OpenWebEnv(gymnasium.Env):
         viewport: tuple[int, int] = (1280, 720),
         headless: bool = True,
         render_mode: str | None = None,
+        listener: Callable[[dict[str, Any]], None] | None = None,
     ):
         self.url, self.task, self.max_steps, self.render_mode = url, task, max_steps or MAX_STEPS, render_mode
         self.max_seconds = max_seconds
@@ -79,6 +81,7 @@ class OpenWebEnv(gymnasium.Env):
         self.action_space = ActionSpace(verbs=tuple(SIGNATURES), width=width, height=height)
         self._viewport = viewport
         self._pictures = screenshot
+        self._listener = listener
         self._config = BrowserConfig(headless=headless, file_access=False)
         self._gate: Gate | None = None
         self.tab: Tab | None = None
@@ -106,7 +109,9 @@ class OpenWebEnv(gymnasium.Env):
             if self._gate is None:
                 self._gate = Gate(self.allowed.allows_host)
             browser = browsers.shared(self._config)
-            self.tab = Tab(browser, self.allowed, self._gate, self._viewport, self.files, self.storage_state)
+            self.tab = Tab(
+                browser, self.allowed, self._gate, self._viewport, self.files, self.storage_state, self._listener
+            )
             try:
                 self.tab.goto(self.url)
             except ActionError as error:
@@ -143,6 +148,31 @@ class OpenWebEnv(gymnasium.Env):
         over = self._steps >= self.max_steps or time.monotonic() >= self._end
         return observation, 0.0, terminated, over and not terminated, info
 
+    def look(self) -> Observation:
+        """The page as it is now, once it is still, for whoever acts on it by other means than ``step``.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before ``reset``.
+            envs.browser.BrowserFault: if it cannot be read.
+        """
+        if self.tab is None:
+            raise gymnasium.error.ResetNeeded("call reset() before look(), and after an episode that ended in a fault")
+        return self._observe(self.tab, "")
+
+    def observation_of(self, seen: Seen, picture: np.ndarray, error: str = "") -> Observation:
+        """What a policy gets to see of a page: no secret, neither in words nor in the picture.
+
+        Args:
+            seen: the page; its html is masked in place.
+            picture: uint8 H x W x 3.
+            error: why the last action was refused.
+        """
+        seen.html = self.secrets.mask(seen.html)
+        observation = seen.observation(self.task, picture, self.secrets.mask(error))
+        if self._pictures:
+            observation["screenshot"] = self.secrets.hide(seen.html, observation["boxes"], picture)
+        return observation
+
     def render(self) -> np.ndarray:
         """The last screenshot, uint8 H x W x 3."""
         return self._observation["screenshot"]
@@ -166,15 +196,11 @@ class OpenWebEnv(gymnasium.Env):
 
     def _observe(self, tab: Tab, error: str) -> Observation:
         seen = self._seen = tab.read()
-        seen.html = self.secrets.mask(seen.html)
         picture = tab.screenshot() if self._pictures else self._black
         if tab.refused and not error:
             error = tab.refusal(f"the page went for {tab.refused}, which")
-        observation = seen.observation(self.task, picture, self.secrets.mask(error))
-        if self._pictures:
-            observation["screenshot"] = self.secrets.hide(seen.html, observation["boxes"], picture)
-        self._observation = observation
-        return observation
+        self._observation = self.observation_of(seen, picture, error)
+        return self._observation
 
     def _info(self, tab: Tab | None = None) -> dict[str, Any]:
         info: dict[str, Any] = {"task": "OpenWeb", "seed": None, "raw_reward": 0.0}

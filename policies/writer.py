@@ -53,6 +53,21 @@ class View:
                 places.setdefault(unit.text, []).append(place)
         return places
 
+    @cached_property
+    def numeric(self) -> np.ndarray:
+        """Tokens that a number can be written with, bool [vocabulary]; the end is one."""
+        written = [self.vocabulary.decode([token]).strip() for token in range(self.vocabulary.size)]
+        mask = np.array([bool(text) and not text.strip("0123456789") for text in written])
+        mask[[self.vocabulary.symbols[END], *self.vocabulary.encode_word(".", False)]] = True
+        return mask
+
+    def digits(self, begun: bool) -> np.ndarray:
+        """Places of words that are numbers, or go on with one that is begun, bool [L]."""
+        mask = np.zeros(self.length, bool)
+        words = [(place, unit) for place, unit in self.units.items() if unit.kind == "word" and unit.text.isdigit()]
+        mask[[place for place, unit in words if not (begun and unit.space)]] = True
+        return mask
+
 
 def labels(element: Element) -> list[str]:
     """The options of a list."""
@@ -107,6 +122,8 @@ class Writer:
                 tokens[:] = False
                 tokens[symbols[END]] = True
                 return tokens, np.zeros(view.length, bool)
+            if self._takes_numbers:
+                return tokens & view.numeric, view.digits(begun=bool(self._written()))
         elif self.kind in (Kind.NUMBER, Kind.LABEL, Kind.LABELS):
             return self._ways_on()
         return tokens, None
@@ -203,6 +220,10 @@ class Writer:
     @property
     def _element(self) -> Element:
         return self.view.elements[int(self._args[0])]
+
+    @property
+    def _takes_numbers(self) -> bool:
+        return self._verb == "type" and self._element.attributes.get("type") == "number"
 
     def _may_end(self) -> bool:
         """Whether the field can hold what is written."""

@@ -41,6 +41,8 @@ VERBS = {
     "bench": Verb("webagent.benchmark", "BenchConfig", "bench", "measure a policy on MiniWoB++, with a report"),
     "compare": Verb("webagent.compare", "CompareConfig", "compare", "compare two runs of bench episode by episode"),
     "run": Verb("webagent.run", "RunConfig", "run", "do one task on a web page or a MiniWoB++ page"),
+    "record": Verb("webagent.record", "RecordConfig", "record", "record what you do on a web page as a demonstration"),
+    "teach": Verb("webagent.teach", "TeachConfig", "teach", "teach a policy a site from a few recorded demonstrations"),
     "doctor": Verb("webagent.doctor", "DoctorConfig", "doctor", "check this installation and say what is missing"),
 }
 

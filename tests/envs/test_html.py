@@ -4,7 +4,7 @@ import pytest
 
 from envs.actuator import Actuator
 from envs.browser import shared
-from envs.html import parse_html
+from envs.html import format_html, parse_html
 from envs.miniwob import script
 
 
@@ -122,3 +122,14 @@ def test_unreadable_html_is_refused():
         parse_html("<div><p></div></p>")
     with pytest.raises(ValueError, match="expected a tag"):
         parse_html("<div>")
+
+
+def test_what_is_read_is_written_back_as_it_was():
+    html = (
+        '<p ref=0 title="a &quot;b&quot; &lt;c&gt; &amp;amp;" class="x y">1 &lt; 2 &amp;lt; "quoted"</p> '
+        "<input ref=1 id=n type=text value=a.b:c#d%e/f(g)-h disabled readonly focused offscreen>"
+        "<ul><li ref=2 contenteditable></li></ul>"
+        '<select ref=3 multiple scrollable="up down"><option selected>ä\U0001f600</option></select><canvas ref=4>'
+    )
+    assert format_html(parse_html(html)) == html
+    assert format_html(parse_html("")) == ""

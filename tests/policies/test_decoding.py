@@ -62,6 +62,16 @@ def test_every_decoded_action_is_one_that_the_page_takes(copy, verb):
                 assert decision.action.verb == verb or (verb == "scroll" and decision.action.args[0] == PAGE)
 
 
+def test_a_number_field_is_given_numbers_only():
+    """Whatever the weights say."""
+    html = "<p>Take 12 or 7 of them</p><input ref=0 type=number><button ref=1>Go</button>"
+    page = {"instruction": "Take 51.5 in grey", "html": html, "last_error": "", "boxes": None}
+    for seed in range(4):
+        model, processor = parts(seed)
+        (decision,) = decode(model, processor, [processor.encode(page)], verbs=("type",), beams=1 + seed)
+        assert decision.action.verb == "wait" or not decision.action.strings[0].strip("0123456789.")
+
+
 def test_open_web_verbs_only_where_they_are_allowed():
     model, processor = parts(0)
     examples = [processor.encode(LOGIN)]

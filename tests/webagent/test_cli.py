@@ -100,6 +100,15 @@ BAD_INPUT = {
     "run no time": (["run", "--url", "http://a.b", "--task", "x", "--max-seconds", "0"], "must be more than 0"),
     "run file for MiniWoB++": (["run", "--task-name", "click-test", "--file", "file"], "go with --url"),
     "run no page": (["run", "--url", "example.org", "--task", "x", "--policy", "random"], "cannot open 'example.org'"),
+    "record no page": (["record", "--url", "nowhere", "--task", "x", "--out", "out"], "cannot open 'nowhere'"),
+    "record no task": (["record", "--url", "http://127.0.0.1:9/", "--task", " ", "--out", "out"], "--task is empty"),
+    "record into a file": (["record", "--url", "http://127.0.0.1:9/", "--task", "x", "--out", "file"], "is a file"),
+    "record no server": (
+        ["record", "--url", "http://127.0.0.1:9/", "--task", "x", "--out", "out", "--headless"],
+        "does not load",
+    ),
+    "teach no dataset": (["teach", "nowhere", "--out", "out"], "there is no folder nowhere"),
+    "teach from nowhere": (["teach", "nowhere", "--out", "out", "--from", "none"], "there is no folder nowhere"),
     "no dataset": (["train", "--data", "nowhere", "--out", "out"], "nowhere"),
 }
 

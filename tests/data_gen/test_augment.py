@@ -1,0 +1,141 @@
+"""Variants of demonstrations: everything stays consistent, and what is done can still be done."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from data_gen.augment import Demonstration, Variants, spread
+from data_gen.augment.rows import rearrange
+from data_gen.augment.slots import find_slots
+from data_gen.augment.variants import Move
+from data_gen.augment.words import is_held_out, words_of
+from envs.action import Action
+from envs.html import format_html, parse_html
+
+FORM = """<nav><a ref=0>Home</a> <a ref=1>Help</a></nav><label ref=2 for=user>User name</label>
+<input ref=3 id=user{user}>
+<select ref=4 id=language><option selected>Basque</option><option>{one}</option><option>{two}</option></select>
+<label ref=5 for=due>Due date</label> <input ref=6 id=due type=date{due}><table>
+<tr><td>{one} lamp</td><td><button ref=7>Edit</button></td></tr>
+<tr><td>{two} lamp</td><td><button ref=8>Edit</button></td></tr></table><button ref=9 id=save>Save</button>""".replace(
+    "\n", ""
+)
+
+
+def demonstration(user, language, other, due, swapped):
+    """Types a name, chooses a language, types a date, edits the lamp of that language, saves."""
+    one, two = (other, language) if swapped else (language, other)
+    instruction = f"Set the user name to {user}, due {due}, language {language}, edit the {language} lamp and save."
+    if swapped:
+        instruction = f'Language "{language}", user name {user}. Edit the {language} lamp, due date {due}. Then save.'
+    typed = {"user": f' value="{user}"', "due": f" value={due}"}
+    moves = [
+        (FORM.format(one=one, two=two, user="", due=""), Action("type", (3, user))),
+        (FORM.format(one=one, two=two, user=typed["user"], due=""), Action("select", (4, language))),
+        (FORM.format(one=one, two=two, user=typed["user"], due=""), Action("type", (6, due))),
+        (FORM.format(one=one, two=two, **typed), Action("click", (8 if swapped else 7,))),
+        (FORM.format(one=one, two=two, **typed), Action("click", (9,))),
+        (FORM.format(one=one, two=two, **typed), Action("done", ("",))),
+    ]
+    steps = []
+    for number, (html, action) in enumerate(moves):
+        count = html.count("<") - html.count("</")
+        row = {"episode_id": f"OpenWeb/{user}", "step": number, "task": "OpenWeb", "seed": None, "html": html}
+        row |= {
+            "instruction": instruction,
+            "boxes": np.arange(4.0 * count),
+            "refs": [-1] * count,
+            "screenshot": b"picture",
+        }
+        row |= {"last_error": "", "action": str(action), "label": None, "raw_reward": 0.0, "success": True}
+        steps.append(Move(parse_html(html), action, row | {"source": "human"}))
+    return Demonstration(instruction, steps)
+
+
+@pytest.fixture(scope="module")
+def variants():
+    return Variants(
+        [
+            demonstration("Ann Archer", "German", "Czech", "2026-03-08", False),
+            demonstration("Bert Baker", "Dutch", "Greek", "2026-11-25", True),
+        ]
+    )
+
+
+def test_values_are_what_is_named_done_and_not_always_the_same(variants):
+    assert {"ann", "archer", "bert", "german", "dutch", "2026-03-08", "2026-11-25"} <= variants.values
+    assert not {"save", "edit", "user", "language", "lamp", "home"} & variants.values
+    assert {"czech", "greek", "basque"} <= variants.replaceable  # or the value would be the only unknown word
+    assert not {"lamp", "edit", "save", "user", "name"} & variants.replaceable
+
+
+def test_what_the_page_calls_things_is_found(variants):
+    slots = find_slots(variants.demonstrations[0], variants.values)
+    assert [(slot.step, slot.value, slot.label, slot.kind) for slot in slots] == [
+        (0, "Ann Archer", "user name", "type"),
+        (1, "German", "language", "select"),
+        (2, "2026-03-08", "due date", "type"),
+    ]
+    assert variants.free_order  # the first names the date before the language, which is chosen first
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_deeds_of_a_variant_can_be_done_on_its_pages(variants, seed):
+    rows = variants.draw(seed % 2, Random(seed))
+    original = variants.demonstrations[seed % 2].steps
+    assert len({row["instruction"] for row in rows}) == 1
+    for row, step in zip(rows, original, strict=True):
+        page, action = parse_html(row["html"]), Action.parse(row["action"])
+        elements = {element.ref: element for element in page.walk() if element.ref is not None}
+        assert action.verb == step.action.verb
+        assert len(row["boxes"]) == 4 * len(row["refs"]) == 4 * len(list(page.walk()))
+        assert row["refs"].tolist() == [-1 if e.ref is None else e.ref for e in page.walk()]
+        for ref in action.refs:
+            assert action.verb in elements[ref].verbs
+        if action.verb == "select":
+            assert action.strings[0] in [option.text for option in elements[action.refs[0]].find_all("option")]
+        if action.verb in ("type", "select"):  # what is to be done is still said
+            assert words_of(action.strings[0]) <= words_of(row["instruction"])
+    chosen, edited = Action.parse(rows[1]["action"]).strings[0], Action.parse(rows[3]["action"]).refs[0]
+    lines = parse_html(rows[3]["html"]).find_all("tr")
+    line = next(line for line in lines if any(element.ref == edited for element in line.walk()))
+    assert words_of(chosen) < words_of(line.text)  # the row that is edited is still the one that is named
+    typed = Action.parse(rows[0]["action"]).strings[0]
+    assert parse_html(rows[1]["html"]).find("input", id="user").value == typed  # and what was typed is in the field
+
+
+def test_a_variant_has_other_values_and_a_checked_one_has_values_of_its_own(variants):
+    def values(held_out):
+        drawn = [variants.draw(0, Random(seed), held_out=held_out) for seed in range(40)]
+        return {word for rows in drawn for word in words_of(Action.parse(rows[0]["action"]).strings[0])}
+
+    trained, checked = values(False), values(True)
+    assert len(trained) > 30 and "ann" in trained  # the demonstration's own stay among them
+    assert not trained & checked
+    assert all(is_held_out(word) for word in checked)
+
+
+def test_equal_seeds_give_equal_variants(variants):
+    one, two = (list(spread(variants, 5, 3, screenshot=False)) for _ in range(2))
+    assert [[row["html"] + row["action"] for row in rows] for rows in one] == [
+        [row["html"] + row["action"] for row in rows] for rows in two
+    ]
+    assert [rows[0]["episode_id"] for rows in one[:2]] == ["OpenWeb/Ann Archer~00000", "OpenWeb/Bert Baker~00001"]
+    assert one[0][0]["screenshot"] is None
+
+
+def test_rows_keep_their_place_from_page_to_page_and_busy_groups_their_order():
+    html = "<ul>" + "".join(f"<li ref={n}>item {n}</li>" for n in range(6)) + "</ul>"
+    orders = set()
+    for salt in range(8):
+        pages = [parse_html(html), parse_html(html.replace("<li ref=2>", "<li ref=2 class=done>", 0))]
+        for page in pages:
+            rearrange(page, {3}, set(), salt, drop=True)
+        assert format_html(pages[0]) == format_html(pages[1])
+        assert "ref=3" in format_html(pages[0])
+        orders.add(format_html(pages[0]))
+        busy = parse_html(html)
+        rearrange(busy, {1, 3}, set(), salt, drop=True)
+        assert format_html(busy) == html
+    assert len(orders) > 4
