@@ -88,7 +88,7 @@ def _strewn(text: str, slots: Sequence[Slot], random: Random) -> str:
 
 def _aside(random: Random) -> str:
     """A few words that ask for nothing; not all of them are known."""
-    words = random.choices(_COMMON, k=random.randint(1, 3))
+    words: list[str] = random.choices(_COMMON, k=random.randint(1, 3))
     words.insert(random.randrange(len(words) + 1), random.choice(KNOWN) if random.random() < 0.5 else made_up(random))
     return " ".join(words)
 
