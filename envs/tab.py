@@ -36,7 +36,7 @@ MAX_CHARACTERS = 20_000
 
 _STANDING = frozenset({"eventsource", "websocket", "ping", "media"})  # requests that need not end
 _LOST = re.compile(r"has been closed|connection closed|crashed|disconnected", re.IGNORECASE)
-_BEING_LEFT = "Not attached to an active page"
+_BEING_LEFT = re.compile("Not attached to an active page|Unable to capture screenshot")
 _OPTIONS = json.dumps({"maxElements": MAX_ELEMENTS, "maxCharacters": MAX_CHARACTERS, "deep": True})
 
 
@@ -59,12 +59,14 @@ class _Session:
             return self._commands.send(method, params)
         # Chromium refuses a picture of a page that is being left, or never answers who asked for one. A session of its
         # own can be given up then, and the page that came be asked instead.
+        end = time.monotonic() + LOAD_SECONDS
         while True:
             self._pictures = session = self._page.context.new_cdp_session(self._page)
             try:
                 return session.send(method, params)
             except Error as error:
-                if self._pictures is session and _BEING_LEFT not in error.message:
+                left = self._pictures is not session or _BEING_LEFT.search(error.message)
+                if not left or time.monotonic() > end:
                     raise
                 self._page.wait_for_timeout(20)
             finally:

@@ -42,7 +42,8 @@ def spread(
     if backend == "ray":
         yield from _spread_on_ray(function, jobs, workers)
         return
-    jobs = list(jobs)
+    if not (jobs := list(jobs)):
+        return
     count = min(len(jobs), joblib.cpu_count() if workers == -1 else workers)
     parallel = joblib.Parallel(n_jobs=count, return_as="generator_unordered")
     results = parallel(joblib.delayed(_call)(os.getpid(), function, job) for job in jobs)

@@ -177,13 +177,8 @@ def _target(row: dict[str, Any]) -> Action | None:
     return None if row["source"] == NOISE or not row["success"] else Action.parse(row["action"])
 
 
-REVIEWED = 0.5
-"""Share of a task's draws that go to rows that were answered wrongly, while there are any."""
-
-
 class TaskSampler:
-    """Draws rows: first a task by its weight, then that task's next row in a shuffled pass over all of them, or one
-    that was answered wrongly not long ago.
+    """Draws rows: first a task by its weight, then that task's next row in a shuffled pass over all of them.
 
     What it draws follows from the seed, the step and ``state``, so a resumed training draws what it would have drawn.
     """
@@ -197,33 +192,18 @@ class TaskSampler:
         self.state = copy.deepcopy(state) or {
             "drawn": dict.fromkeys(self._rows, 0),
             "weights": dict.fromkeys(self._rows, 1.0),
-            "wrong": {},
         }
-        self._tasks = tasks
 
     def draw(self, step: int, count: int) -> np.ndarray:
         """The rows of one optimizer step."""
         names = list(self._rows)
         weights = np.array([self.state["weights"][name] for name in names])
-        random = np.random.default_rng((self._seed, step))
-        chosen = random.choice(len(names), size=count, p=weights / weights.sum())
-        rows = []
-        for task, review, which in zip(
-            (names[i] for i in chosen), random.random(count), random.random(count), strict=True
-        ):
-            wrong = self.state["wrong"].get(task, ())
-            rows.append(wrong[int(which * len(wrong))] if wrong and review < REVIEWED else self._next(task))
-        return np.array(rows)
+        chosen = np.random.default_rng((self._seed, step)).choice(len(names), size=count, p=weights / weights.sum())
+        return np.array([self._next(names[index]) for index in chosen])
 
     def reweigh(self, errors: dict[str, float], floor: float = 0.05) -> None:
         """Gives each task the weight of its error, 0 to 1, and at least ``floor`` so that none is forgotten."""
         self.state["weights"] |= {task: max(error, floor) for task, error in errors.items() if task in self._rows}
-
-    def review(self, wrong: Iterable[int]) -> None:
-        """Has these rows come again, in place of those before them."""
-        self.state["wrong"] = {}
-        for row in sorted(set(wrong)):
-            self.state["wrong"].setdefault(str(self._tasks[row]), []).append(row)
 
     def _next(self, task: str) -> int:
         rows = self._rows[task]

@@ -11,6 +11,7 @@ import copy
 from pathlib import Path
 from typing import Literal
 
+import safetensors.torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 
@@ -19,7 +20,7 @@ from policies.model import WebAgentModel
 VitTraining = Literal["joint", "frozen", "lora"]
 
 T5_LAYERS = ("q", "k", "v", "o", "wi_0", "wi_1", "wo")
-VIT_LAYERS = ("qkv", "proj", "fc1", "fc2")
+VIT_LAYERS = ("qkv", "attn.proj", "fc1", "fc2")
 ADAPTER = "adapter"
 """Folder of the T5's adapters beside a checkpoint's files."""
 
@@ -34,11 +35,15 @@ def adapt(model: WebAgentModel, rank: int, vit: VitTraining) -> None:
     """
     if rank:
         model.t5.requires_grad_(False)
-        model.t5.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(T5_LAYERS)))
+        inject_adapter_in_model(_config(rank, T5_LAYERS), model.t5)
     if model.config.vit and vit != "joint":
         model.vit.requires_grad_(False)
         if vit == "lora":
-            inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(VIT_LAYERS)), model.vit)
+            inject_adapter_in_model(_config(rank, VIT_LAYERS), model.vit)
+
+
+def _config(rank: int, layers: tuple[str, ...]) -> LoraConfig:
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(layers))
 
 
 def merged(model: WebAgentModel) -> WebAgentModel:
@@ -55,11 +60,19 @@ def merged(model: WebAgentModel) -> WebAgentModel:
 
 
 def save_adapter(model: WebAgentModel, folder: Path) -> None:
-    """Writes the T5's adapters, if it has any, for ``transformers`` or ``peft`` to load beside the T5 they began with.
+    """Writes the T5's adapters, if it has any, for peft to load beside the T5 that they began with.
 
     Args:
         model: the network, not ``merged``.
         folder: of the checkpoint.
     """
-    if any(isinstance(module, LoraLayer) for module in model.t5.modules()):
-        model.t5.save_pretrained(folder / ADAPTER)
+    adapters = [module for module in model.t5.modules() if isinstance(module, LoraLayer)]
+    if adapters:
+        (folder / ADAPTER).mkdir()
+        _config(adapters[0].r["default"], T5_LAYERS).save_pretrained(str(folder / ADAPTER))
+        named = {
+            f"base_model.model.{name.replace('.default', '')}": tensor.detach().cpu().contiguous()
+            for name, tensor in model.t5.named_parameters()
+            if ".lora_" in name
+        }
+        safetensors.torch.save_file(named, folder / ADAPTER / "adapter_model.safetensors")

@@ -44,7 +44,6 @@ class Run:
         step: optimizer steps done.
         leg: the step of the last held-out evaluation.
         sampler: the sampler's state at that step; None at the start.
-        wrong: rows that were answered wrongly in training since then.
         seconds: spent in steps, over all parts of the run.
         held_out: task -> held-out accuracies, as of that step.
     """
@@ -62,7 +61,6 @@ class Run:
         self.config, self.table = config, table
         self.step, self.leg, self.seconds = 0, 0, 0.0
         self.sampler: dict[str, Any] | None = None
-        self.wrong: list[int] = []
         self.held_out: dict[str, dict[str, float]] = {}
         if config.resume and not self.folder:
             raise TrainError(f"no run to resume in {config.out}: leave out --resume to begin one there")
@@ -101,14 +99,14 @@ class Run:
         self, model: WebAgentModel, average: WebAgentModel, optimizer: torch.optim.Optimizer, processor: Processor
     ) -> None:
         """Writes a checkpoint of the average that training can go on from, then removes the one before."""
-        names = ("step", "leg", "sampler", "wrong", "seconds", "held_out")
+        names = ("step", "leg", "sampler", "seconds", "held_out")
         with checkpoint.atomic_folder(self.config.out / f"step-{self.step:07d}") as folder:
             whole = merged(average)
             checkpoint.write(folder, whole, processor, training_card(self, whole))
             save_adapter(average, folder)
             start_pages.write(folder, self._start_pages)
             training = _training_tensors(model, average, optimizer)
-            state = {name: tensor.cpu().contiguous() for name, tensor in training.items()}
+            state = {name: tensor.cpu().clone() for name, tensor in training.items()}  # at first both are one
             safetensors.torch.save_file(state, folder / TENSORS)
             checkpoint.write_json(folder / STATE, {n: getattr(self, n) for n in names} | {"identity": self._identity})
         for older in self.config.out.glob("step-*"):

@@ -19,7 +19,6 @@ from typing import Literal, cast
 import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.utils import gather_object
 
 from policies import checkpoint
 from policies.config import ModelConfig, ProcessorConfig
@@ -158,11 +157,11 @@ def train(config: TrainConfig) -> Path:
     tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)
     sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), config.seed, run.sampler)
 
-    def make(item: tuple[int, np.ndarray]) -> list[tuple[np.ndarray, dict[str, torch.Tensor]]]:
+    def make(item: tuple[int, np.ndarray]) -> list[dict[str, torch.Tensor]]:
         step, rows = item
         rng = np.random.default_rng((config.seed, step, rank))
         groups = data.micro_batches(rows[rank::world], config.micro_tokens, config.padding)
-        return [(group, data.collate(group, rng, config.image_dropout)) for group in groups]
+        return [data.collate(group, rng, config.image_dropout) for group in groups]
 
     image: ImageMode = config.image if config.image_dropout < 1 else "none"
 
@@ -174,7 +173,6 @@ def train(config: TrainConfig) -> Path:
     if config.init and not run.step:
         evaluate()  # what the earlier stage has learnt already needs few samples
     begun, end = run.step, min(config.stop_at or config.steps, config.steps)
-    answers: list[tuple[np.ndarray, torch.Tensor]] = []  # rows, and whether they were answered rightly
     sums, samples, tokens, ticked, saved = torch.zeros(2, device=device), 0, 0, time.monotonic(), time.monotonic()
     with Log(config.out, run.step, config.steps) if main else nullcontext() as log:
         while run.step < end:
@@ -187,7 +185,7 @@ def train(config: TrainConfig) -> Path:
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(step, config)
                 torch.manual_seed(entropy(config.seed, step, rank))
-                for number, (group, batch) in enumerate(micro_batches, 1):
+                for number, batch in enumerate(micro_batches, 1):
                     batch = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
                     # Gradients travel between devices once a step, with the last micro-batch.
                     with nullcontext() if number == len(micro_batches) else accelerator.no_sync(network):
@@ -196,7 +194,6 @@ def train(config: TrainConfig) -> Path:
                         loss = output.per_sample_loss.sum()
                         (loss * world / config.batch_size).backward()  # devices average; the step needs their sum
                     sums += torch.stack([loss.detach(), output.correct.sum()])
-                    answers.append((group, output.correct))
                 norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
@@ -207,10 +204,6 @@ def train(config: TrainConfig) -> Path:
 
                 run.step = step + 1
                 samples, tokens = samples + len(rows), tokens + int(data.lengths[rows].sum())
-                if run.step % LOG_EVERY == 0 or run.step in (leg.stop, end):
-                    own = [row for group, right in answers for row in group[~right.cpu().numpy()].tolist()]
-                    run.wrong += gather_object(own)
-                    answers.clear()
                 if run.step % LOG_EVERY == 0 or run.step == end:
                     loss_mean, accuracy = (cast(torch.Tensor, accelerator.reduce(sums)) / samples).tolist()
                     if not math.isfinite(loss_mean):
@@ -230,8 +223,7 @@ def train(config: TrainConfig) -> Path:
 
             if run.step == leg.stop:
                 evaluate()
-                sampler.review(run.wrong)
-                run.leg, run.sampler, run.wrong = leg.stop, sampler.state, []
+                run.leg, run.sampler = leg.stop, sampler.state
                 if log:
                     log.write_tasks(run.step, "held_out", run.held_out)
                     if config.browser_episodes:

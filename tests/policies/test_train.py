@@ -413,16 +413,6 @@ class TestTaskSampler:
         share = np.mean(self.TASKS[sampler.draw(0, 2000)] == "a")
         assert 0.92 < share < 0.97  # 0.9 against the floor of 0.05
 
-    def test_what_was_answered_wrongly_comes_again(self):
-        sampler = TaskSampler(self.TASKS, np.arange(44), 0)
-        sampler.review([7, 9, 7])
-        drawn = sampler.draw(0, 2000)
-        drawn = drawn[self.TASKS[drawn] == "b"]
-        assert 0.45 < np.isin(drawn, [7, 9]).mean() < 0.6 and abs((drawn == 7).mean() - (drawn == 9).mean()) < 0.1
-        sampler.review([])
-        drawn = sampler.draw(1, 2000)
-        assert np.isin(drawn[self.TASKS[drawn] == "b"], [7, 9]).mean() < 0.1
-
     def test_every_row_once_before_any_twice(self):
         drawn = TaskSampler(self.TASKS, np.arange(44), 0).draw(0, 200)
         rows = drawn[self.TASKS[drawn] == "b"]
