@@ -1,7 +1,9 @@
-"""How a network that is trained from scratch begins."""
+"""How a network begins that is trained from scratch, or from one with another vocabulary or fewer features."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -50,3 +52,26 @@ def _mimetic(model: WebAgentModel) -> None:
         near, far = (1, after + 1) if head % 2 == 0 else (after + 1, 1)
         bias[near : near + 8, head] = 4.0 - 0.5 * (distance - 1)
         bias[far : far + 8, head] = 1.0 - 0.25 * (distance - 1)
+
+
+@torch.no_grad()
+def with_vocabulary(model: WebAgentModel, spelt: Sequence[Sequence[int]]) -> WebAgentModel:
+    """The same network for another vocabulary: each token begins as the mean of those that spell it.
+
+    After Gee et al. 2022 (Fast Vocabulary Transfer for Language Model Compression, EMNLP industry track).
+
+    Args:
+        model: what was trained.
+        spelt: for each new token, the model's own that stand for it (``Vocabulary.spells``); where there are none it
+            begins as a fresh one.
+    """
+    changed = type(model)(replace(model.config, t5={**model.config.t5, "vocab_size": len(spelt)}))
+    learnt = dict(model.named_parameters())
+    for name, weight in changed.named_parameters():
+        if weight.shape == learnt[name].shape:
+            weight.copy_(learnt[name])
+            continue
+        for row, tokens in zip(weight, spelt, strict=True):  # the embeddings, and the output's
+            if tokens:
+                row.copy_(learnt[name][list(tokens)].mean(0))
+    return changed.to(next(model.parameters()).device)

@@ -187,7 +187,7 @@ def _text_before(field: Element) -> str:
 
 def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ...], spans: list[tuple[str, ...]],
               acted: Sequence[int], numbers: dict[str, int]) -> None:  # fmt: skip
-    apart = _rows_apart([unit.element for unit in page if unit.opens and unit.element], set(instruction))
+    differing = _rows_differ([unit.element for unit in page if unit.opens and unit.element], set(instruction))
     for row, unit in zip(rows, page, strict=True):
         element = unit.element
         if not unit.opens or element is None:
@@ -203,8 +203,8 @@ def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ..
         row[_F["has a value"]] = bool(element.value)
         row[_F["acted on"]] = element.ref in acted
         row[_F["acted on last"]] = element.ref is not None and element.ref in acted[-1:]
-        held = [key for holder in _chain(element) for key in apart.get(id(holder), ())]
-        row[_F["row apart"]] = bool(held)
+        held = {key: rare for holder in _chain(element) for key, rare in differing.get(id(holder), {}).items()}
+        row[_F["row apart"]] = any(held.values())
         row[[numbers[key] for key in (*held, *name[:_LONGEST_NAME]) if key in numbers]] = 1
         row[_F["actable"]] = bool(element.verbs)
 
@@ -249,16 +249,21 @@ def _groups(shown: Sequence[Element]) -> Iterable[list[Element]]:
     return (group for parent in parents.values() for group in like_children(parent))
 
 
-def _rows_apart(shown: Sequence[Element], instruction: set[str]) -> dict[int, set[str]]:
-    """Those of several like siblings that hold a word of the instruction which few of the others hold.
+def _rows_differ(shown: Sequence[Element], instruction: set[str]) -> dict[int, dict[str, bool]]:
+    """Those of several like siblings that hold a word of the instruction which not all of the others hold.
 
     Returns:
-        id of the element -> such words.
+        id of the element -> such words, and whether at most a third of the siblings hold the word.
     """
-    found: dict[int, set[str]] = {}
+    found: dict[int, dict[str, bool]] = {}
     for group in _groups(shown):
-        holds = [{*_keys(split_words(child.text))} & instruction for child in group]
+        texts = [
+            [part for e in (child, *child.walk()) for part in e.children if isinstance(part, str)] for child in group
+        ]
+        holds = [{key for part in parts for key in _keys(split_words(part))} & instruction for parts in texts]
         counts = Counter(key for keys in holds for key in keys)
-        rare = {key for key, count in counts.items() if count <= max(1, len(group) // 3)}
-        found |= {id(child): keys & rare for child, keys in zip(group, holds, strict=True) if keys & rare}
+        rare = {key: count <= max(1, len(group) // 3) for key, count in counts.items() if count < len(group)}
+        for child, keys in zip(group, holds, strict=True):
+            if words := {key: rare[key] for key in keys if key in rare}:
+                found[id(child)] = words
     return found

@@ -288,7 +288,8 @@ class Processor:
             for text in item.strings:
                 units += [Unit("=", "markup"), *_text_units(text[:80])]
         if units:
-            units.insert(0, Unit(HISTORY, "symbol"))
+            # How many there were, as a word: it can be compared with a number of the instruction.
+            units[:0] = [Unit(HISTORY, "symbol"), Unit(str(len(history)))]
         if error:
             units += [Unit(ERROR, "symbol"), *_text_units(error)[:16]]
         return units

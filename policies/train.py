@@ -24,6 +24,7 @@ from policies import checkpoint
 from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
+from policies.initialise import with_vocabulary
 from policies.lora import VitTraining, adapt
 from policies.model import WebAgentModel
 from policies.processor import Processor
@@ -44,6 +45,9 @@ class TrainConfig:
     """Folder of the run: checkpoints and logs."""
     init: Path | None = None
     """Checkpoint, or run, whose weights and processor the training begins with, such as that of an earlier stage."""
+    new_vocabulary: bool = False
+    """Whether a training that begins with another's weights learns a vocabulary from its own data. Words that many
+    pages share then take one token, where a vocabulary of other pages cuts them to pieces."""
     size: str = "mini"
     """Shape of the network where it is trained from scratch."""
     t5: str | None = None
@@ -122,6 +126,8 @@ def train(config: TrainConfig) -> Path:
 
     if config.init and (config.t5 or config.vit):
         raise TrainError("--init brings a whole policy: leave out --t5 and --vit")
+    if config.new_vocabulary and not config.init:
+        raise TrainError("--new-vocabulary goes with --init: a training from nothing learns its vocabulary anyway")
     if config.vit_training == "lora" and not config.lora:
         raise TrainError("--vit-training lora needs the rank of the adapters: give --lora, such as --lora 16")
     table = read_trajectories(config.data)
@@ -133,6 +139,12 @@ def train(config: TrainConfig) -> Path:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
             model = with_all_features(earlier)
+            if config.new_vocabulary:
+                before = processor.vocabulary
+                processor = Processor.build(
+                    replace(processor.config, vocab_size=config.processor.vocab_size), corpus(table)
+                )
+                model = with_vocabulary(model, before.spells(processor.vocabulary))
         else:
             tokenizer = config.processor.tokenizer or config.t5 or ""
             processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))

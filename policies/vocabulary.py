@@ -173,6 +173,21 @@ class Vocabulary:
 
         return cls(AutoTokenizer.from_pretrained(name).backend_tokenizer)
 
+    def spells(self, other: Vocabulary) -> list[list[int]]:
+        """The tokens of this one that stand for each token of the other; empty for a token that stands for nothing.
+
+        What both have under one name, such as symbols and markup, stands for itself.
+        """
+        ids = self._tokenizer.get_vocab(with_added_tokens=True)
+        spelt: list[list[int]] = [[] for _ in range(other.size)]
+        for piece, token in other._tokenizer.get_vocab(with_added_tokens=True).items():
+            if piece in ids:
+                spelt[token] = [ids[piece]]
+            elif token in other._pieces:
+                text = piece.removeprefix(SPACE)
+                spelt[token] = list(self._encode(text, not self.own and text != piece))
+        return spelt
+
     def to_str(self) -> str:
         """The text of the file that ``save`` writes."""
         return self._tokenizer.to_str(pretty=True)

@@ -200,7 +200,9 @@ def test_history_says_what_was_done_and_where():
     assert history_item(LOGIN, Action("press", ("Enter",))).strings == ("Enter",)
     assert history_item(LOGIN, Action("click", (99,))).description == ""
     many = [first] * 40
-    assert len(processor.encode(TABS, many)) == len(processor.encode(TABS, many[:8]))
+    shown = processor.encode(TABS, many).units
+    assert len(shown) == len(processor.encode(TABS, many[:8]).units)
+    assert "40" in [unit.text for unit in shown]
 
 
 @pytest.mark.parametrize("action", ["click 77", "click 1", 'type 2 "x"', "press F13", f'type 0 "{"x" * 3000}"'])
@@ -257,6 +259,28 @@ def test_match_features_compare_the_numbers_of_like_rows():
     marked = [unit.text for unit, place in zip(example.units, example.places, strict=True)
               if example.features[place, column] and unit.element.classes == ["time"]]  # fmt: skip
     assert marked == ["<div", "2h", "5m"]
+
+
+def test_words_that_some_rows_hold_are_found_from_their_buttons():
+    processor = Processor(ProcessorConfig(), OWN)
+    names = ["ann", "ann", "ann", "bob"]
+    posts = "".join(f"<div class=post><b>{n}</b><span ref={ref}>like</span></div>" for ref, n in enumerate(names))
+    page = {"instruction": "Click like on 2 posts by ann", "html": f"<div>{posts}</div>", "last_error": ""}
+    found = [features(processor, page, ref) for ref in range(4)]
+    assert found[0] == found[1] == found[2]
+    assert len([name for name in found[0] - found[3] if name.startswith("shared word")]) == 1
+    assert not any("row apart" in names for names in found)  # three of four are not apart
+
+
+def test_another_vocabulary_spells_the_same_words():
+    words = "television televisions automobile automobiles " * 5
+    other = Vocabulary.train([words], 600)
+    spelt = OWN.spells(other)
+    assert len(spelt) == other.size
+    assert [OWN.decode(tokens) for tokens in spelt] == [other.decode([token]) for token in range(other.size)]
+    assert spelt[other.symbols["click"]] == [OWN.symbols["click"]]
+    (television,) = other.encode_word("television", False)
+    assert len(spelt[television]) > 1
 
 
 def test_an_id_that_the_instruction_names_is_found_with_its_sign():

@@ -99,6 +99,24 @@ def dataset(tmp_path_factory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("dataset") / "data")
 
 
+def test_a_later_stage_learns_words_of_its_own_and_keeps_what_the_earlier_knew(config, tmp_path):
+    first = train(config)
+    stage = replace(config, out=tmp_path / "stage", init=first, new_vocabulary=True, lr=0.0, stop_at=1,
+                    processor=replace(config.processor, vocab_size=480))  # fmt: skip
+    model, processor, _ = checkpoint.load(train(stage))
+    earlier, before, _ = checkpoint.load(first)
+    assert processor.vocab_size == 480 < before.vocab_size
+    same = {name for name, weight in model.named_parameters() if weight.shape == earlier.get_parameter(name).shape}
+    assert all(torch.equal(model.get_parameter(name), earlier.get_parameter(name)) for name in same)
+    assert {name for name, _ in model.named_parameters()} - same == {"t5.shared.weight", "t5.lm_head.weight"}
+    spelt = before.vocabulary.spells(processor.vocabulary)
+    for name in ("t5.shared.weight", "t5.lm_head.weight"):
+        for row, tokens in zip(model.get_parameter(name), spelt, strict=True):
+            assert torch.allclose(row, earlier.get_parameter(name)[tokens].mean(0)) or not tokens
+    with pytest.raises(TrainError, match="--new-vocabulary goes with --init"):
+        train(replace(config, out=tmp_path / "nothing", new_vocabulary=True))
+
+
 @pytest.fixture
 def config(dataset, tmp_path) -> TrainConfig:
     return TrainConfig(
