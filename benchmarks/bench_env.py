@@ -25,6 +25,7 @@ import os
 import platform
 import select
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -86,14 +87,20 @@ class Worker:
                 text=True,
                 bufsize=1,
                 cwd=folder,
+                start_new_session=True,
                 env={**os.environ, "MINIWOB_CHROMEDRIVER": shutil.which("chromedriver") or ""},
             )
         self.versions = self._answer()
 
-    def episode(self, seed: int, steps: int) -> dict[str, Any]:
+    def ask(self, **what: Any) -> dict[str, Any]:
+        """Sends one line; see ``env_worker.py`` for what it does with it.
+
+        Raises:
+            BenchmarkError: if no answer comes.
+        """
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # the missing answer tells more
-            self.process.stdin.write(json.dumps({"seed": seed, "steps": steps}) + "\n")
+            self.process.stdin.write(json.dumps(what) + "\n")
         return self._answer()
 
     def close(self) -> None:
@@ -103,14 +110,19 @@ class Worker:
         try:
             self.process.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends it, and all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], ANSWER_SECONDS)
         line = self.process.stdout.readline() if ready else ""
         if not line:
-            self.process.kill()
+            self.kill()
             why = "stopped" if ready else f"did not answer within {ANSWER_SECONDS} s"
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
             raise BenchmarkError(f"{self.name} {why}; the end of {self.log}:\n{tail}")
@@ -179,10 +191,17 @@ def measure(config: Config, pythons: dict[str, Path], chromium: str, pages: str)
         for first_seed in range(0, config.rounds * config.episodes, config.episodes):
             for worker in workers:
                 for seed in range(first_seed, first_seed + config.episodes):
-                    times = worker.episode(seed, config.steps)
+                    times = worker.ask(seed=seed, steps=config.steps)
                     figures[worker.name]["reset"].append(times["reset"])
                     figures[worker.name]["step"] += times["step"]
     return figures
+
+
+def miniwob_pages() -> str:
+    """Address of the folder of MiniWoB++'s pages, which all libraries are given."""
+    spec = importlib.util.find_spec("miniwob")
+    assert spec is not None and spec.origin is not None, "miniwob is a dependency of this package"
+    return (Path(spec.origin).parent / "html" / "miniwob").as_uri() + "/"
 
 
 def summarise(figures: dict[str, Any]) -> dict[str, Any]:
@@ -227,9 +246,6 @@ def main(config: Config) -> None:
     browsers = tuple({os.path.realpath(browser): browser for browser in browsers}.values())
     if not browsers:
         raise BenchmarkError("no browser on the PATH; name one with --chromium (Debian: apt-get install chromium)")
-    spec = importlib.util.find_spec("miniwob")
-    assert spec is not None and spec.origin is not None, "miniwob is a dependency of this package"
-    pages = (Path(spec.origin).parent / "html" / "miniwob").as_uri() + "/"
 
     rich.print(
         f"click-button, {config.rounds} turns of {config.episodes} episodes of {config.steps} steps each, "
@@ -238,7 +254,7 @@ def main(config: Config) -> None:
     results = []
     for browser in browsers:
         version = subprocess.run([browser, "--version"], capture_output=True, text=True).stdout.strip()
-        figures = measure(config, pythons, browser, pages)
+        figures = measure(config, pythons, browser, miniwob_pages())
         results.append({"browser": browser, "version": version, "summary": summarise(figures), "seconds": figures})
         rich.print(table(f"{browser}: {version}", results[-1]["summary"]))
     if config.json is not None:

@@ -21,7 +21,7 @@ from webagent.episodes import EpisodeResult
 from webagent.protocols import Protocol
 from webagent.report import Trace, trace_episode
 
-UNIT = 5
+UNIT = 10
 """Episodes of one unit: few, to keep all workers busy to the end, and to lose little when killed."""
 
 
