@@ -229,8 +229,9 @@ class WebAgentModel(nn.Module):
         """Groups for AdamW, each with its own ``lr``; a schedule scales them.
 
         T5 has no 1/sqrt(d_kv) in its attention and so has it in the weights of q. Adam's steps do not shrink with the
-        weights: q gets a rate smaller by as much, which equals the usual attention at the usual rate. The relative
-        bias, of which there are few and which begins far from its end, gets ten times the rate.
+        weights: q gets a rate smaller by as much, which equals the usual attention at the usual rate. What a word means
+        is in its embedding, of size 1 where other weights have 1/sqrt(d_model), and changes only when the word occurs:
+        embeddings get ten times the rate; so does the relative bias, which begins far from its end.
         """
         scale = self.t5.config.d_kv**-0.5
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
@@ -238,11 +239,15 @@ class WebAgentModel(nn.Module):
             if not parameter.requires_grad:
                 continue
             rate = lr
-            if name.endswith("relative_attention_bias.weight"):
+            if name.endswith(("relative_attention_bias.weight", "shared.weight")):
                 rate = 10 * lr
             elif "Attention.q." in name:
                 rate = scale * lr
-            decay = weight_decay if parameter.ndim > 1 and "bias" not in name and "embed" not in name else 0.0
+            decay = (
+                weight_decay
+                if parameter.ndim > 1 and not any(part in name for part in ("bias", "embed", "shared"))
+                else 0.0
+            )
             groups.setdefault((rate, decay), []).append(parameter)
         return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
 

@@ -160,6 +160,7 @@ def test_groups_hold_every_parameter_once_and_scale_what_t5_does_not():
     attention = model.t5.encoder.block[0].layer[0].SelfAttention
     assert rate[id(attention.q.weight)] == pytest.approx(1e-3 / 8**0.5)
     assert rate[id(attention.relative_attention_bias.weight)] == pytest.approx(1e-2)
+    assert rate[id(model.t5.shared.weight)] == pytest.approx(1e-2)
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert decay[id(model.t5.encoder.final_layer_norm.weight)] == 0 and decay[id(attention.q.weight)] == 0.1
 
