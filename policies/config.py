@@ -74,6 +74,9 @@ class ModelConfig:
     """Pointer head over the encoder's positions, for elements and words."""
     match: bool = True
     """Embeddings added where a word of the page also stands in the instruction or the history, and the reverse."""
+    alike: int = 0
+    """Size of learnt vectors by which words match that are alike though written differently (``big``, ``huge``); 0:
+    only equal words match. Goes with ``match``."""
     mimetic: bool = True
     """Half of the attention heads begin by looking for their like, the others at their neighbours."""
 
@@ -107,6 +110,7 @@ class ModelConfig:
             "t5": {**FLAN, **t5, "vocab_size": vocab_size},
             "vit": vit,
             "vit_args": dict(vit_args),
+            "alike": ALIKE,
         }
         return cls(**(values | changes))
 
@@ -125,6 +129,9 @@ FLAN: dict[str, Any] = {
     "dropout_rate": 0.1,
 }
 """What every Flan-T5 has in common (Chung et al. 2022, arXiv 2210.11416)."""
+
+ALIKE = 32
+"""``ModelConfig.alike`` of a network that is trained here."""
 
 SIZES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "mini": (

@@ -1,4 +1,4 @@
-"""How a network begins that is trained from scratch, or from one with another vocabulary or fewer features."""
+"""How a network begins that is trained from scratch, or with the weights of an earlier one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 from transformers.models.t5.modeling_t5 import T5Attention
+
+from policies.alike import LIKE_ELEMENT, LIKE_WORD
+from policies.config import ALIKE
+from policies.matching import FEATURES
 
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
@@ -52,6 +56,24 @@ def _mimetic(model: WebAgentModel) -> None:
         near, far = (1, after + 1) if head % 2 == 0 else (after + 1, 1)
         bias[near : near + 8, head] = 4.0 - 0.5 * (distance - 1)
         bias[far : far + 8, head] = 1.0 - 0.25 * (distance - 1)
+
+
+@torch.no_grad()
+def with_all_additions(model: WebAgentModel) -> WebAgentModel:
+    """Nearly the same function, with room for match features and for ``alike`` where the model is older than they."""
+    config = replace(model.config, features=len(FEATURES), alike=model.config.alike or ALIKE)
+    if not model.config.match or model.config == config:
+        return model
+    wider, state = type(model)(config), model.state_dict()
+    missing = config.features - model.config.features
+    features = nn.functional.pad(state["feature_embedding.weight"], (0, missing))
+    state["feature_embedding.weight"] = features
+    if not model.config.alike:
+        state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("alike.")}
+        for name, like in (("alike.word", LIKE_WORD), ("alike.element", LIKE_ELEMENT)):
+            state[name] = features[:, [FEATURES.index(feature) for feature in like]].sum(1)
+    wider.load_state_dict(state)
+    return wider.to(features.device)
 
 
 @torch.no_grad()

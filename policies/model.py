@@ -8,6 +8,7 @@ addition off, this is transformers' ``T5ForConditionalGeneration``, number by nu
 Additions:
     copy     a pointer head over the encoder's positions (Vinyals et al. 2015), next to the vocabulary's logits
     match    embeddings of the match features of ``policies.matching``
+    alike    the same for words that are alike, by vectors that are learnt: ``policies.alike``
     mimetic  attention that begins by looking for its like, or at its neighbours (Trockman and Kolter 2023)
 """
 
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from transformers import T5Config, T5ForConditionalGeneration
 
+from policies.alike import Alike
 from policies.config import ModelConfig
 from policies.initialise import initialise
 from policies.steps import Kind
@@ -82,6 +84,8 @@ class WebAgentModel(nn.Module):
             self.register_buffer("pixel_std", 255 * std.view(1, 3, 1, 1), persistent=False)
         if config.match:
             self.feature_embedding = nn.Linear(config.features, width, bias=False)
+            if config.alike:
+                self.alike = Alike(self.t5.config.vocab_size, config.alike, width)
         if config.copy:
             self.point_query = nn.Linear(width, 2 * width, bias=False)
             self.point_key = nn.Linear(width, 2 * width, bias=False)
@@ -148,7 +152,10 @@ class WebAgentModel(nn.Module):
         inputs = self.t5.shared(batch["input_ids"])
         mask = batch["attention_mask"]
         if self.config.match:
-            inputs = inputs + self.feature_embedding(batch["features"][..., : self.config.features].to(inputs.dtype))
+            features = batch["features"][..., : self.config.features]
+            inputs = inputs + self.feature_embedding(features.to(inputs.dtype))
+            if self.config.alike:
+                inputs = inputs + self.alike(batch["input_ids"], features, batch["words"], batch["verbs"] != 0)
         images = 0
         if self.config.vit and "frames" in batch:
             pictures, shown = self._pictures(batch, len(inputs), inputs.dtype)
@@ -239,13 +246,13 @@ class WebAgentModel(nn.Module):
             if not parameter.requires_grad:
                 continue
             rate = lr
-            if name.endswith(("relative_attention_bias.weight", "shared.weight")):
+            if name.endswith(("relative_attention_bias.weight", "shared.weight", "meaning.weight")):
                 rate = 10 * lr
             elif "Attention.q." in name:
                 rate = scale * lr
             decay = (
                 weight_decay
-                if parameter.ndim > 1 and not any(part in name for part in ("bias", "embed", "shared"))
+                if parameter.ndim > 1 and not any(part in name for part in ("bias", "embed", "shared", "meaning"))
                 else 0.0
             )
             groups.setdefault((rate, decay), []).append(parameter)

@@ -24,7 +24,7 @@ from policies import checkpoint
 from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
-from policies.initialise import with_vocabulary
+from policies.initialise import with_all_additions, with_vocabulary
 from policies.lora import VitTraining, adapt
 from policies.model import WebAgentModel
 from policies.processor import Processor
@@ -138,7 +138,7 @@ def train(config: TrainConfig) -> Path:
     if main and not config.resume:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
-            model = with_all_features(earlier)
+            model = with_all_additions(earlier)
             if config.new_vocabulary:
                 before = processor.vocabulary
                 processor = Processor.build(
@@ -258,19 +258,6 @@ def new_model(config: TrainConfig, processor: Processor) -> WebAgentModel:
             config.t5 or "", config.vit or "", config.size, processor.vocab_size, **shape
         )
     return WebAgentModel(ModelConfig.size(config.size, vocab_size=processor.vocab_size, **shape))
-
-
-def with_all_features(model: WebAgentModel) -> WebAgentModel:
-    """The same function, with room for match features that came later than the model."""
-    features = ModelConfig().features
-    if not model.config.match or model.config.features == features:
-        return model
-    wider = WebAgentModel(replace(model.config, features=features))
-    state = model.state_dict()
-    missing = features - model.config.features
-    state["feature_embedding.weight"] = torch.nn.functional.pad(state["feature_embedding.weight"], (0, missing))
-    wider.load_state_dict(state)
-    return wider.to(next(model.parameters()).device)
 
 
 def new_optimizer(model: WebAgentModel, config: TrainConfig) -> torch.optim.Optimizer:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import joblib
 
 from envs.workers import Backend
 from policies.images import ImageMode
@@ -49,8 +51,9 @@ class BenchConfig:
     """Page seed of the first episode; the others count up. The protocol's where not given."""
     seeds_from_checkpoint: bool = False
     """Page seeds that follow from the checkpoint's hash: a block of 6000000 to 9999999 that nobody can have chosen."""
-    workers: int = -1
-    """Processes, each with a browser of its own; -1 is one for each core."""
+    workers: int = field(default_factory=lambda: 2 * joblib.cpu_count())
+    """Processes, each with a browser of its own; one waits for its browser about half of the time, so that two a core
+    are best. -1 is one for each core."""
     backend: Backend = "local"
     """Where they run: on this machine, or on the Ray cluster of RAY_ADDRESS (a local one is begun if there is none)."""
     out: Path | None = None

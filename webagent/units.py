@@ -93,7 +93,9 @@ def run_unit(unit: Unit) -> UnitResult:
     """Runs the episodes of one unit, each once more if the browser broke in it."""
     result = UnitResult([], [], "", [])
     screenshot = bool(unit.shown) or unit.failures or unit.agent.needs_screenshots
-    env = gymnasium.make(f"envs:webagent/{unit.task}-v1", screenshot=screenshot, max_steps=unit.max_steps)
+    env = gymnasium.make(
+        f"envs:webagent/{unit.task}-v1", screenshot=screenshot, max_steps=unit.max_steps, frame_limit=True
+    )
     try:
         for seed in unit.seeds:
             start = time.perf_counter()

@@ -69,7 +69,9 @@ def test_with_everything_off_it_is_transformers_t5(untied):
     torch.testing.assert_close(model(inputs).per_sample_loss, (loss * (inputs["kinds"] >= 0)).sum(1))
 
 
-@pytest.mark.parametrize("changes", [{}, {"copy": False}, {"match": False}, {"mimetic": False}, {"vit": ""}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"copy": False}, {"match": False}, {"alike": 0}, {"mimetic": False}, {"vit": ""}], ids=str
+)
 def test_every_switch_learns_and_uses_all_its_parameters(changes):
     switches = {name: value for name, value in changes.items() if name in ("copy", "match")}
     processor = Processor(ProcessorConfig(**switches), OWN)

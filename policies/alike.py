@@ -1,0 +1,77 @@
+"""Words that are alike: a match feature that is learnt, for words that mean the same and are written differently.
+
+Each word has a vector. A word of the page counts as alike to the instruction as far as the product of its vector with
+that of some word there stands out, and the reverse. Its elements are told too, as they are of words that are the same
+(``policies.matching``). Since what a match is good for is known from those, a wrong or a right choice says directly
+which two words are alike.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from policies.matching import FEATURES
+
+_SAME = FEATURES.index("same word")
+_IN_TASK, _IN_PAGE = FEATURES.index("in the instruction part"), FEATURES.index("in the page part")
+LIKE_WORD = ("same word", "same word, same case")
+LIKE_ELEMENT = ("name in instruction", "name shares a word")
+"""The match features like whose embeddings a later stage begins, where it begins with weights that lack this."""
+_THRESHOLD = 2.0
+_NOT_AT_ALL = 1 / (1 + math.exp(_THRESHOLD))
+_FAR = -1e4
+
+
+class Alike(nn.Module):
+    """Embeddings that are added to the encoder's input.
+
+    Args:
+        vocab_size: tokens; a word's vector is that of its first one.
+        size: of the vectors.
+        width: d_model.
+    """
+
+    def __init__(self, vocab_size: int, size: int, width: int):
+        super().__init__()
+        self.meaning = nn.Embedding(vocab_size, size)
+        self.word = nn.Parameter(torch.empty(width))
+        self.element = nn.Parameter(torch.empty(width))
+        nn.init.normal_(self.meaning.weight, std=0.1)
+        nn.init.normal_(self.word, std=0.5)
+        nn.init.normal_(self.element, std=0.5)
+
+    def forward(self, ids: Tensor, features: Tensor, words: Tensor, elements: Tensor) -> Tensor:
+        """What is added to each token.
+
+        Args:
+            ids: int64 [B, L].
+            features: uint8 [B, L, F], the match features.
+            words: bool [B, L], where a word begins.
+            elements: bool [B, L], where an element is that can be acted on.
+
+        Returns:
+            float [B, L, d_model].
+        """
+        degree = self.degree(ids, features, words)
+        # An element has the highest degree among the words from its tag to the next element's.
+        owner = elements.cumsum(-1)
+        best = torch.zeros_like(degree).scatter_reduce(1, owner, degree, "amax").gather(1, owner) * elements
+        both = (degree, self.word), (best, self.element)
+        return sum(torch.where(d > 0, d - _NOT_AT_ALL, 0.0)[..., None] * direction for d, direction in both)
+
+    def degree(self, ids: Tensor, features: Tensor, words: Tensor) -> Tensor:
+        """How much each word is alike to one of the other part, instruction or page: float [B, L].
+
+        About 0.12 is not at all, 1 is the most. It is 0 for what is no word, and for words that the other part has as
+        they are.
+        """
+        vectors = self.meaning(ids)
+        task, page = words & (features[..., _IN_TASK] != 0), words & (features[..., _IN_PAGE] != 0)
+        pairs = (task[:, :, None] & page[:, None]) | (page[:, :, None] & task[:, None])
+        products = (vectors @ vectors.transpose(1, 2)).masked_fill(~pairs, _FAR)
+        count = pairs.sum(-1)
+        stands_out = products.logsumexp(-1) - count.clamp(min=1).log()
+        return torch.where((count > 0) & (features[..., _SAME] == 0), torch.sigmoid(stands_out - _THRESHOLD), 0.0)

@@ -1,0 +1,65 @@
+"""Words that are alike: what the degree says, and that it is learnt from choices."""
+
+import numpy as np
+import torch
+
+from envs.action import Action
+from policies.config import ModelConfig, ProcessorConfig
+from policies.initialise import with_all_additions
+from policies.model import WebAgentModel
+from policies.processor import Processor
+from tests.policies.pages import OWN, TINY
+
+GROUPS = [["big", "huge"], ["sad", "gloomy"], ["car", "vehicle"], ["quick", "fast"], ["cold", "icy"], ["end", "stop"]]
+
+
+def example(processor, random):
+    groups = random.permutation(len(GROUPS))[:4]
+    asked, shown = zip(*(random.permutation(GROUPS[g]) for g in groups), strict=True)
+    right = int(random.integers(4))
+    html = "".join(f"<button ref={ref}>{word}</button>" for ref, word in enumerate(shown))
+    page = {"instruction": f"Click on what means {asked[right]}", "html": f"<div>{html}</div>", "last_error": ""}
+    return processor.encode(page, action=Action("click", (right,)))
+
+
+def model(processor, **changes):
+    torch.manual_seed(0)
+    config = ModelConfig.size("mini", vocab_size=processor.vocab_size)
+    values = config.to_dict() | {"t5": config.t5 | TINY, "vit": "", "vit_args": {}} | changes
+    return WebAgentModel(ModelConfig.from_dict(values))
+
+
+def test_synonyms_are_learnt_from_what_was_clicked():
+    processor, random = Processor(ProcessorConfig(), OWN), np.random.default_rng(0)
+    taught = model(processor)
+    optimizer = torch.optim.AdamW(taught.parameter_groups(3e-3), betas=(0.9, 0.98))
+    for _ in range(150):
+        loss = taught(processor.collate([example(processor, random) for _ in range(16)])).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    batch = processor.collate([example(processor, random) for _ in range(100)])
+    assert taught(batch).correct.float().mean() > 0.9
+
+
+def test_equal_words_other_parts_and_markup_have_no_degree():
+    processor = Processor(ProcessorConfig(), OWN)
+    page = {"instruction": "Click big", "html": "<div><button ref=0>big</button><b>huge</b></div>", "last_error": ""}
+    batch = processor.collate([processor.encode(page, action=Action("click", (0,)))])
+    degree = model(processor).alike.degree(batch["input_ids"], batch["features"], batch["words"])[0]
+    words = [
+        OWN.decode([token]) if on else ""
+        for token, on in zip(batch["input_ids"][0].tolist(), batch["words"][0], strict=True)
+    ]
+    begins = {OWN.decode(OWN.encode_word(word, False)[:1]) for word in ("Click", "huge")}
+    assert {word for word, value in zip(words, degree.tolist(), strict=True) if value > 0} == begins
+
+
+def test_an_older_model_goes_on_with_room_for_it():
+    processor = Processor(ProcessorConfig(), OWN)
+    older = model(processor, alike=0)
+    wider = with_all_additions(older)
+    assert wider.config.alike and not older.config.alike
+    batch = processor.collate([example(processor, np.random.default_rng(1)) for _ in range(4)])
+    assert (wider(batch).per_sample_loss - older(batch).per_sample_loss).abs().max() < 0.5
+    assert with_all_additions(wider) is wider
