@@ -9,11 +9,17 @@ which two words are alike.
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
+import numpy as np
+import scipy.sparse.linalg
 import torch
+from scipy.sparse import coo_array
 from torch import Tensor, nn
 
 from policies.matching import FEATURES
+from policies.processor import Example
 
 _SAME = FEATURES.index("same word")
 _IN_TASK, _IN_PAGE = FEATURES.index("in the instruction part"), FEATURES.index("in the page part")
@@ -23,6 +29,10 @@ LIKE_ELEMENT = ("name in instruction", "name shares a word")
 _THRESHOLD = 2.0
 _NOT_AT_ALL = 1 / (1 + math.exp(_THRESHOLD))
 _FAR = -1e4
+_SEEN = 4
+"""Times that two words must have been seen together to count as alike at the start."""
+_SURE = 5.0
+"""What the products of such words' vectors are on average, at the start."""
 
 
 class Alike(nn.Module):
@@ -75,3 +85,58 @@ class Alike(nn.Module):
         count = pairs.sum(-1)
         stands_out = products.logsumexp(-1) - count.clamp(min=1).log()
         return torch.where((count > 0) & (features[..., _SAME] == 0), torch.sigmoid(stands_out - _THRESHOLD), 0.0)
+
+    @torch.no_grad()
+    def begin(self, examples: Iterable[tuple[str, Example]]) -> None:
+        """Sets the vectors by what demonstrations did: which words of elements were acted on at which words of tasks.
+
+        The vectors' products are made to be near the pairs' positive pointwise mutual information, as Levy and Goldberg
+        2014 (Neural Word Embedding as Implicit Matrix Factorization) do by a singular value decomposition.
+
+        Args:
+            examples: the task's name and an example with its action. Pairs count against what is usual in their task.
+        """
+        found = _mutual_information(examples, self.meaning.num_embeddings)
+        size = min(self.meaning.embedding_dim, len(words := np.unique(found.row)) - 1)
+        if size < 1:
+            return
+        small = found.tocsr()[words][:, words]
+        values, directions = scipy.sparse.linalg.eigsh(small, k=size, which="LA", v0=np.ones(len(words)))
+        vectors = directions * np.sqrt(values.clip(min=0))
+        pairs = small.tocoo()
+        typical = float((vectors[pairs.row] * vectors[pairs.col]).sum(1).mean())
+        if typical > 0:
+            self.meaning.weight[words, :size] += torch.from_numpy(vectors * math.sqrt(_SURE / typical)).float()
+
+
+def _mutual_information(examples: Iterable[tuple[str, Example]], vocabulary: int) -> coo_array:
+    """Positive pointwise mutual information of words of the instruction and of the element acted on, both ways."""
+    counts: dict[str, int] = Counter()
+    single: dict[str, tuple[Counter, Counter]] = defaultdict(lambda: (Counter(), Counter()))
+    pairs: dict[str, Counter] = defaultdict(Counter)
+    for task, example in examples:
+        if not example.kinds.size or (place := int(example.positions[0, 0])) < 0:
+            continue
+        apart = example.words & (example.features[:, _SAME] == 0)
+        asked = set(example.input_ids[apart & (example.features[:, _IN_TASK] != 0)].tolist())
+        later = np.flatnonzero(example.verbs[place + 1 :])
+        element = slice(place, place + 1 + int(later[0]) if later.size else None)
+        acted = set(example.input_ids[element][apart[element]].tolist())
+        counts[task] += 1
+        single[task][0].update(asked)
+        single[task][1].update(acted)
+        pairs[task].update((one, other) for one in asked for other in acted)
+    together, expected = Counter(), Counter()
+    for task, seen in pairs.items():
+        for (one, other), count in seen.items():
+            usual = single[task][0][one] * single[task][1][other] / counts[task]
+            for pair in ((one, other), (other, one)):
+                together[pair] += count
+                expected[pair] += usual
+    kept = {
+        pair: value
+        for pair, count in together.items()
+        if count >= _SEEN and pair[0] != pair[1] and (value := math.log(count / (expected[pair] + 1))) > 1
+    }
+    rows, columns = np.array([*kept], int).reshape(-1, 2).T
+    return coo_array((np.array([*kept.values()]), (rows, columns)), shape=(vocabulary, vocabulary))

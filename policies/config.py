@@ -130,7 +130,7 @@ FLAN: dict[str, Any] = {
 }
 """What every Flan-T5 has in common (Chung et al. 2022, arXiv 2210.11416)."""
 
-ALIKE = 32
+ALIKE = 64
 """``ModelConfig.alike`` of a network that is trained here."""
 
 SIZES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {

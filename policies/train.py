@@ -149,6 +149,10 @@ def train(config: TrainConfig) -> Path:
             tokenizer = config.processor.tokenizer or config.t5 or ""
             processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))
             model = new_model(config, processor)
+        if model.config.alike and not (config.init and earlier.config.alike):
+            samples = Samples.encode(table, processor, config.jobs, quiet=False, cache=config.out / "tokens")
+            rows = np.flatnonzero(~held_out(table) & (samples.lengths > 0))
+            model.alike.begin((samples.tasks[row], samples.examples[row]) for row in rows)
         torch.manual_seed(entropy(config.seed))
         adapt(model, config.lora, config.vit_training)
         run.save(model, model, new_optimizer(model, config), processor)
