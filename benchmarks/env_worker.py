@@ -142,7 +142,7 @@ def harmed(library: Any, harm: str) -> dict[str, Any]:
             os.kill(pid, signal.SIGKILL)
     else:
         library.run(f"setTimeout(() => {{ {harm} }}, 1)")
-    start = time.perf_counter()
+    start, step = time.perf_counter(), ""
     try:
         for action in library.actions:
             *_, terminated, truncated, info = library.env.step(action)

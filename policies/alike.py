@@ -69,8 +69,8 @@ class Alike(nn.Module):
         # An element has the highest degree among the words from its tag to the next element's.
         owner = elements.cumsum(-1)
         best = torch.zeros_like(degree).scatter_reduce(1, owner, degree, "amax").gather(1, owner) * elements
-        both = (degree, self.word), (best, self.element)
-        return sum(torch.where(d > 0, d - _NOT_AT_ALL, 0.0)[..., None] * direction for d, direction in both)
+        degree, best = (torch.where(d > 0, d - _NOT_AT_ALL, 0.0)[..., None] for d in (degree, best))
+        return degree * self.word + best * self.element
 
     def degree(self, ids: Tensor, features: Tensor, words: Tensor) -> Tensor:
         """How much each word is alike to one of the other part, instruction or page: float [B, L].
@@ -126,7 +126,8 @@ def _mutual_information(examples: Iterable[tuple[str, Example]], vocabulary: int
         single[task][0].update(asked)
         single[task][1].update(acted)
         pairs[task].update((one, other) for one in asked for other in acted)
-    together, expected = Counter(), Counter()
+    together: dict[tuple[int, int], int] = defaultdict(int)
+    expected: dict[tuple[int, int], float] = defaultdict(float)
     for task, seen in pairs.items():
         for (one, other), count in seen.items():
             usual = single[task][0][one] * single[task][1][other] / counts[task]

@@ -43,6 +43,7 @@ def training_card(run: Run, model: WebAgentModel) -> str:
     values = {name: value for name, value in asdict(config).items() if name not in NOT_IN_CARD}
     values |= {f"processor.{name}": value for name, value in values.pop("processor").items()}
     additions = {"pointer head": config.processor.copy, "match features": config.processor.match,
+                 "learnt matches of words that are alike": bool(model.config.match and model.config.alike),
                  "mimetic start": config.mimetic}  # fmt: skip
     used = ", ".join(name for name, on in additions.items() if on) or "none"
     settings = [f"| {name} | {value} |" for name, value in values.items()]

@@ -27,7 +27,7 @@ from policies.images import ImageMode
 from policies.initialise import with_all_additions, with_vocabulary
 from policies.lora import VitTraining, adapt
 from policies.model import WebAgentModel
-from policies.processor import Processor
+from policies.processor import Example, Processor
 from policies.run import Log, Run
 from policies.validate import browser_success, held_out_accuracy, held_out_rows
 
@@ -138,7 +138,7 @@ def train(config: TrainConfig) -> Path:
     if main and not config.resume:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
-            model = with_all_additions(earlier)
+            model, knows = with_all_additions(earlier), bool(earlier.config.alike)
             if config.new_vocabulary:
                 before = processor.vocabulary
                 processor = Processor.build(
@@ -148,11 +148,11 @@ def train(config: TrainConfig) -> Path:
         else:
             tokenizer = config.processor.tokenizer or config.t5 or ""
             processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))
-            model = new_model(config, processor)
-        if model.config.alike and not (config.init and earlier.config.alike):
+            model, knows = new_model(config, processor), False
+        if model.config.alike and not knows:
             samples = Samples.encode(table, processor, config.jobs, quiet=False, cache=config.out / "tokens")
             rows = np.flatnonzero(~held_out(table) & (samples.lengths > 0))
-            model.alike.begin((samples.tasks[row], samples.examples[row]) for row in rows)
+            model.alike.begin((samples.tasks[row], cast(Example, samples.examples[row])) for row in rows)
         torch.manual_seed(entropy(config.seed))
         adapt(model, config.lora, config.vit_training)
         run.save(model, model, new_optimizer(model, config), processor)

@@ -42,6 +42,19 @@ def test_synonyms_are_learnt_from_what_was_clicked():
     assert taught(batch).correct.float().mean() > 0.9
 
 
+def test_demonstrations_say_at_the_start_which_words_are_alike():
+    processor, random = Processor(ProcessorConfig(), OWN), np.random.default_rng(0)
+    begun = model(processor).alike
+    begun.begin(("synonyms", example(processor, random)) for _ in range(300))
+    first = [[OWN.encode_word(word, False)[0] for word in group] for group in GROUPS]
+    apart = [pair for pair in first if len({*pair}) == 2 and sum({*pair} & {*other} != set() for other in first) == 1]
+    assert len(apart) >= 3  # words that begin with the same piece cannot be told apart
+    products = begun.meaning.weight @ begun.meaning.weight.T
+    for one, other in apart:
+        others = [token for pair in apart for token in pair if token not in (one, other)]
+        assert products[one, other] > 2 > 2 * products[one, others].abs().max()
+
+
 def test_equal_words_other_parts_and_markup_have_no_degree():
     processor = Processor(ProcessorConfig(), OWN)
     page = {"instruction": "Click big", "html": "<div><button ref=0>big</button><b>huge</b></div>", "last_error": ""}

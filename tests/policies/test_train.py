@@ -108,9 +108,10 @@ def test_a_later_stage_learns_words_of_its_own_and_keeps_what_the_earlier_knew(c
     assert processor.vocab_size == 480 < before.vocab_size
     same = {name for name, weight in model.named_parameters() if weight.shape == earlier.get_parameter(name).shape}
     assert all(torch.equal(model.get_parameter(name), earlier.get_parameter(name)) for name in same)
-    assert {name for name, _ in model.named_parameters()} - same == {"t5.shared.weight", "t5.lm_head.weight"}
+    of_words = {"t5.shared.weight", "t5.lm_head.weight", "alike.meaning.weight"}
+    assert {name for name, _ in model.named_parameters()} - same == of_words
     spelt = before.vocabulary.spells(processor.vocabulary)
-    for name in ("t5.shared.weight", "t5.lm_head.weight"):
+    for name in of_words:
         for row, tokens in zip(model.get_parameter(name), spelt, strict=True):
             assert torch.allclose(row, earlier.get_parameter(name)[tokens].mean(0)) or not tokens
     with pytest.raises(TrainError, match="--new-vocabulary goes with --init"):
