@@ -67,7 +67,7 @@ class KillingPolicy(RandomPolicy):
     def act(self, observation):
         if KillingPolicy.kills:
             KillingPolicy.kills -= 1
-            os.kill(browser.shared().pid, signal.SIGKILL)
+            os.kill(browser.shared(browser.BrowserConfig(frame_limit=True)).pid, signal.SIGKILL)
         return super().act(observation)
 
 
