@@ -32,8 +32,9 @@ def model(processor, **changes):
 def test_synonyms_are_learnt_from_what_was_clicked():
     processor, random = Processor(ProcessorConfig(), OWN), np.random.default_rng(0)
     taught = model(processor)
+    taught.alike.begin(("synonyms", example(processor, random)) for _ in range(300))
     optimizer = torch.optim.AdamW(taught.parameter_groups(3e-3), betas=(0.9, 0.98))
-    for _ in range(150):
+    for _ in range(60):
         loss = taught(processor.collate([example(processor, random) for _ in range(16)])).loss
         optimizer.zero_grad()
         loss.backward()
