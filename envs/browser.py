@@ -58,6 +58,8 @@ DEADLINE = 30.0
 GRACE = 5.0
 """Seconds after which the driver is killed too, where killing the browser did not end the call."""
 
+LOST = "Playwright no longer hears its driver; both were given up"
+
 
 class BrowserError(RuntimeError):
     """No browser could be found or started. The message says what to install."""
@@ -107,30 +109,52 @@ def sandbox_wanted() -> bool:
 
 
 class _Watchdog:
-    """Kills the browser when a call outlasts its deadline: Playwright gives ``evaluate`` and CDP calls none.
+    """Ends a call that outlasts its deadline: Playwright gives ``evaluate`` and CDP calls none.
 
-    Where that frees nobody, because Playwright's driver hangs, it kills the driver.
+    It kills the browser; where that frees nobody, because Playwright's driver hangs, the driver; and where Playwright
+    itself has lost its place, as an interrupt (Ctrl-C) in the middle of its event loop can do to it, it interrupts the
+    waiting thread, which has to be the main one.
     """
 
     def __init__(self) -> None:
         self._deadline = float("inf")
         self._victims: list[int] = []
+        self._interrupts = threading.current_thread() is threading.main_thread()
         self.fired = False
+        self.lost = False
+        """Whether it took the interrupt: no call through this Playwright will ever end by itself."""
         threading.Thread(target=self._watch, name="webagent-watchdog", daemon=True).start()
 
     def _watch(self) -> None:
         while True:
             time.sleep(0.25)
-            if time.monotonic() > self._deadline and self._victims:
+            if time.monotonic() > self._deadline:
                 self._deadline, self.fired = time.monotonic() + GRACE, True
-                kill(self._victims.pop(0))
+                if self._victims:
+                    kill(self._victims.pop(0))
+                elif self._interrupts and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                    self.lost = True
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    def guard(self, victims: Iterable[int], seconds: float) -> None:
+    @contextlib.contextmanager
+    def limit(self, seconds: float, victims: Iterable[int] = ()) -> Iterator[None]:
+        """Bounds everything inside.
+
+        Raises:
+            BrowserFault: if Playwright has lost its place.
+        """
+        if self.lost:
+            raise BrowserFault(LOST)
         self._victims = [pid for pid in victims if pid]
         self._deadline, self.fired = time.monotonic() + seconds, False
-
-    def release(self) -> None:
-        self._deadline = float("inf")
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self.lost:
+                raise
+            raise BrowserFault(LOST) from None
+        finally:
+            self._deadline = float("inf")
 
 
 def kill(pid: int) -> None:
@@ -174,7 +198,7 @@ class Browser:
         self.close()
         try:
             try:
-                self._launch(_driver())
+                self._launch(_driver(anew=self._watchdog.lost))
             except Error as error:
                 if "onnection closed" not in error.message:
                     raise
@@ -210,7 +234,7 @@ class Browser:
             arguments += UNLIMITED_FRAMES
         if self.config.file_access:
             arguments.append(FILE_ACCESS)
-        self._watchdog.guard((), DEADLINE)
+        self._watchdog.lost = False
         self._pipe = pipe = self._shared_pipe()
         try:
             self._browser = playwright.chromium.launch(
@@ -246,15 +270,13 @@ class Browser:
             BrowserFault: if the time was over, or the browser or its page was lost.
         """
         seconds = DEADLINE if seconds is None else seconds
-        self._watchdog.guard((self._pid, self._driver_pid), seconds)
         try:
-            yield
+            with self._watchdog.limit(seconds, (self._pid, self._driver_pid)):
+                yield
         except Error as error:
             if self._watchdog.fired:
                 raise BrowserFault(f"no answer within {seconds:g} s; the browser was stopped") from error
             raise BrowserFault(error.message.splitlines()[0][:200]) from error
-        finally:
-            self._watchdog.release()
 
     def new_page(
         self, *, width: int, height: int, scripts: tuple[str, ...], proxy: str = "", storage: str | None = None
@@ -337,7 +359,7 @@ def _driver(anew: bool = False) -> Playwright:
 
 def _stop(key: tuple[int, int]) -> None:
     if key[0] == os.getpid() and (driver := _drivers.pop(key, None)) is not None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), _Watchdog().limit(GRACE):
             driver.stop()
 
 

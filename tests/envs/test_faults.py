@@ -1,5 +1,6 @@
 """Everything in the table of faults, in a real browser: survived, never a hang, and the next episode works."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -133,6 +134,17 @@ def stop_driver(env):
     os.kill(browser.shared(env._config)._driver_pid, signal.SIGSTOP)
 
 
+def lose_reader(env):
+    """What Ctrl-C does to Playwright where it falls between two callbacks: its reader is never called again."""
+    loop = browser.shared(env._config)._browser._impl_obj._loop
+    reader = next(task for task in asyncio.all_tasks(loop) if "PipeTransport.run" in str(task.get_coro()))
+    if reader._fut_waiter is None:
+        loop._ready.clear()
+    else:
+        for callback, _ in reader._fut_waiter._callbacks:
+            reader._fut_waiter.remove_done_callback(callback)
+
+
 def close_context(env):
     page_of(env).context.close()
 
@@ -142,7 +154,9 @@ def page_of(env):
 
 
 @pytest.mark.parametrize("kind", ["web", "miniwob"])
-@pytest.mark.parametrize("harm", [crash_renderer, kill_browser, stop_browser, kill_driver, stop_driver, close_context])
+@pytest.mark.parametrize(
+    "harm", [crash_renderer, kill_browser, stop_browser, kill_driver, stop_driver, lose_reader, close_context]
+)
 def test_what_dies_below_ends_the_episode_in_a_fault(harm, kind, request):
     env = request.getfixturevalue(kind)
     is_as_good_as_new(env)
@@ -150,7 +164,7 @@ def test_what_dies_below_ends_the_episode_in_a_fault(harm, kind, request):
     *_, truncated, info = env.step("wait")
     assert truncated == bool(info.get("fault"))
     if not truncated:  # a step of MiniWoB++ does not pass through the driver: its death shows with a new page
-        assert kind == "miniwob" and harm in (kill_driver, stop_driver)
+        assert kind == "miniwob" and harm in (kill_driver, stop_driver, lose_reader)
         env.close()
     is_as_good_as_new(env)
 
@@ -169,6 +183,8 @@ ENDINGS = {
     "hard exit": "import os; os._exit(3)",
     "kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "terminate": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "lost reader": "from envs import browser; browser.GRACE = 0.5; from tests.envs.test_faults import lose_reader; "
+    "lose_reader(env)",
     "kill in a hang": "import os, signal, threading; threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGKILL))"
     ".start(); env._actuator.evaluate('(() => { for (;;); })()')",
 }
