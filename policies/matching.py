@@ -20,6 +20,9 @@ from policies.vocabulary import Word, split_words
 
 SHARED = 8
 """Shared words that are told apart; the ninth has the number of the first again."""
+COLUMNS = 4
+"""Numbers of a row, from its end, that are compared with those of the other rows."""
+PLACE_BITS = 4
 
 FEATURES = (
     "space before",
@@ -35,6 +38,10 @@ FEATURES = (
     # of the numbers that stand at the same place in several like siblings, such as the prices of a list
     "smallest of its like", "largest of its like",
     "id in instruction",  # as it is written, signs and all: (-1,2)
+    # of what can be acted on in one of several like rows: whose number, counted from the row's end, is the extreme one
+    *(f"{extreme} number {place} of its row" for extreme in ("smallest", "largest") for place in range(COLUMNS)),
+    # the place among its siblings, from 1, as a binary number
+    *(f"place, bit {bit}" for bit in range(PLACE_BITS)),
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
@@ -97,6 +104,7 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     _elements(here, page, _keys(instruction), spans, acted, numbers)
     _ids(here, page, "".join(" " * unit.space + unit.text for unit in instruction))
     _extremes(here, page)
+    _places(here, page)
     return features
 
 
@@ -222,25 +230,58 @@ def _chain(element: Element | None) -> Iterable[Element]:
 
 
 def _extremes(rows: np.ndarray, page: Sequence[Unit]) -> None:
-    feature: dict[int, int] = {}
+    like: dict[int, int] = {}
+    in_row: dict[int, set[int]] = {}
     for group in _groups([unit.element for unit in page if unit.opens and unit.element]):
-        places: dict[tuple[str, str, int], list[tuple[tuple[float, ...], Element]]] = {}
+        places: dict[tuple[str, str, int], list[tuple[tuple[float, ...], Element, Element, int]]] = {}
         for child in group:
             seen: Counter[tuple[str, str]] = Counter()
-            for element in (child, *child.walk()):
-                text = "".join(part for part in element.children if isinstance(part, str))
-                if figures := tuple(float(n.replace(",", "")) for n in _NUMBER.findall(text)):
-                    kind = (element.tag, " ".join(element.classes[:1]))
-                    places.setdefault((*kind, seen[kind]), []).append((figures, element))
-                    seen[kind] += 1
+            numbers = [(element, found) for element in (child, *child.walk()) if (found := _figures(element))]
+            for place, (element, figures) in enumerate(numbers, start=1 - len(numbers)):
+                kind = (element.tag, " ".join(element.classes[:1]))
+                places.setdefault((*kind, seen[kind]), []).append((figures, element, child, -place))
+                seen[kind] += 1
         for found in places.values():
-            low, high = min(f for f, _ in found), max(f for f, _ in found)
-            if low != high:
-                feature |= {id(e): _F["smallest of its like"] for f, e in found if f == low}
-                feature |= {id(e): _F["largest of its like"] for f, e in found if f == high}
+            figures = [entry[0] for entry in found]
+            for extreme, most in (("smallest", min(figures)), ("largest", max(figures))):
+                if min(figures) == max(figures):
+                    continue
+                for value, element, child, place in found:
+                    if value != most:
+                        continue
+                    like[id(element)] = _F[f"{extreme} of its like"]
+                    for part in (child, *child.walk()) if place < COLUMNS else ():
+                        if part.verbs:
+                            in_row.setdefault(id(part), set()).add(_F[f"{extreme} number {place} of its row"])
     for row, unit in zip(rows, page, strict=True):
-        if unit.element is not None and id(unit.element) in feature and (unit.opens or unit.part == "text"):
-            row[feature[id(unit.element)]] = 1
+        if unit.opens or unit.part == "text":
+            if (mark := like.get(id(unit.element))) is not None:
+                row[mark] = 1
+            row[[*in_row.get(id(unit.element), ())]] = 1
+
+
+def _figures(element: Element) -> tuple[float, ...]:
+    text = "".join(part for part in element.children if isinstance(part, str))
+    return tuple(float(number.replace(",", "")) for number in _NUMBER.findall(text))
+
+
+def _places(rows: np.ndarray, page: Sequence[Unit]) -> None:
+    """Of what alone stands in a wrapper, the wrapper's place counts."""
+    for row, unit in zip(rows, page, strict=True):
+        holder = unit.element
+        if not unit.opens or holder is None:
+            continue
+        while holder.parent is not None and len(siblings := _elements_of(holder.parent)) == 1:
+            holder = holder.parent
+        if holder.parent is not None:
+            place = 1 + next(number for number, sibling in enumerate(siblings) if sibling is holder)
+            place = min(place, 2**PLACE_BITS - 1)
+            for bit in range(PLACE_BITS):
+                row[_F[f"place, bit {bit}"]] = place >> bit & 1
+
+
+def _elements_of(parent: Element) -> list[Element]:
+    return [child for child in parent.children if not isinstance(child, str)]
 
 
 def _groups(shown: Sequence[Element]) -> Iterable[list[Element]]:

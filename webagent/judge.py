@@ -43,6 +43,10 @@ class Verdict:
     goal: str
     refused: str
     """The first action that the other page did not take, and why."""
+    ended: str
+    """Why BrowserGym itself ended the episode, with nothing, as where its page's address has changed."""
+    page_reward: float | None
+    """The raw reward that the other page gave after that; None where there was no such end."""
     fault: str
     """What broke in the second judge's browser: then there is no judgement."""
     cause: str
@@ -51,11 +55,14 @@ class Verdict:
     @classmethod
     def of(cls, episode: EpisodeResult, answer: dict[str, Any]) -> Verdict:
         """Compares an episode with the worker's answer."""
-        fields = {"goal": "", "refused": "", "fault": "", "done": False, "raw_reward": 0.0} | answer
+        missing = {"goal": "", "refused": "", "ended": "", "page_reward": None, "fault": "", "done": False}
+        fields = missing | {"raw_reward": 0.0} | answer
         cause = ""
         if not fields["fault"] and episode.positive != (fields["raw_reward"] > 0):
             if fields["goal"] != episode.instruction:
                 cause = "another instruction"
+            elif fields["ended"]:
+                cause = f"BrowserGym ended it: {fields['ended']}"
             elif fields["refused"]:
                 cause = "an action was refused"
             else:
@@ -68,6 +75,8 @@ class Verdict:
             done=fields["done"],
             goal=fields["goal"],
             refused=fields["refused"],
+            ended=fields["ended"],
+            page_reward=fields["page_reward"],
             fault=fields["fault"],
             cause=cause,
         )
@@ -125,6 +134,8 @@ class Judgement:
             console.print(f"  {count} x {cause}")
         for verdict in differences:
             said = f"; {verdict.refused}" if verdict.refused else ""
+            if verdict.page_reward is not None:
+                said += f"; its page gave {verdict.page_reward:g}"
             console.print(f"    {verdict.task} {verdict.seed}: {verdict.raw_reward:g}, there {verdict.other:g}{said}")
 
     def _fault(self) -> str:

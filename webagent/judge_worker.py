@@ -1,9 +1,10 @@
 """Replays actions in BrowserGym's task pages: runs in BrowserGym's own environment, started by ``webagent.judge``.
 
 A line of JSON on stdin, ``{"task", "seed", "actions", "tick_ms"}``, asks for one episode; the answer, a line on stdout,
-has ``reward`` (BrowserGym's), ``raw_reward``, ``done``, ``goal`` and ``refused`` (the first action that the page did
-not take, and why). The page is opened, set up and judged by BrowserGym's task class; only the way from an action's ref
-to a place on the page is ours, and time is real.
+has ``reward`` (BrowserGym's), ``raw_reward``, ``done``, ``goal``, ``refused`` (the first action that the page did not
+take, and why), ``ended`` (why BrowserGym itself ended the episode, with nothing) and ``page_reward`` (the raw reward
+that the page gave all the same, as the rest is replayed). The page is opened, set up and judged by BrowserGym's task
+class; only the way from an action's ref to a place on the page is ours, and time is real.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def replay(browser: Any, tasks: dict[str, Any], job: dict[str, Any]) -> dict[str
         hands = Actuator(page, context.new_cdp_session(page), f"__webagent.observe({options})")
         page.wait_for_timeout(job["tick_ms"])
         seen = hands.observe()
-        answer = {"goal": goal, "reward": 0.0, "raw_reward": 0.0, "done": False, "refused": ""}
+        answer = {"goal": goal, "reward": 0.0, "raw_reward": 0.0, "done": False, "refused": "", "ended": ""}
         for text in job["actions"]:
             try:
                 hands.carry_out(Action.parse(text), seen)
@@ -56,8 +57,13 @@ def replay(browser: Any, tasks: dict[str, Any], job: dict[str, Any]) -> dict[str
             page.wait_for_timeout(job["tick_ms"])
             seen = hands.observe()
             answer["reward"], answer["done"], _, info = task.validate(page, [])
-            if answer["done"]:
-                answer["raw_reward"] = float(info.get("RAW_REWARD_GLOBAL", 0.0))
+            if error := info.get("error"):
+                answer["ended"], info = error, task._get_info()
+                answer["page_reward"] = float(info["RAW_REWARD_GLOBAL"])
+                if info["DONE_GLOBAL"]:
+                    break
+            elif answer["done"]:
+                answer["raw_reward"] = float(info["RAW_REWARD_GLOBAL"])
                 break
         return answer
     finally:

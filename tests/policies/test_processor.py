@@ -259,6 +259,21 @@ def test_match_features_compare_the_numbers_of_like_rows():
     marked = [unit.text for unit, place in zip(example.units, example.places, strict=True)
               if example.features[place, column] and unit.element.classes == ["time"]]  # fmt: skip
     assert marked == ["<div", "2h", "5m"]
+    rows = [{name for name in features(processor, page, ref) if "of its row" in name} for ref in range(3)]
+    assert rows == [
+        {"largest number 0 of its row", "largest number 1 of its row"},
+        {"smallest number 0 of its row"},
+        {"smallest number 1 of its row"},
+    ]
+
+
+def test_match_features_count_places_among_siblings():
+    processor = Processor(ProcessorConfig(), OWN)
+    shapes = "".join(f"<circle ref={ref} r=5></circle>" for ref in range(20))
+    page = {"instruction": "Count.", "html": f"<svg>{shapes}</svg><p><a ref=20>one</a></p>", "last_error": ""}
+    bits = [{name for name in features(processor, page, ref) if name.startswith("place")} for ref in range(21)]
+    values = [sum(2 ** int(name[-1]) for name in names) for names in bits]
+    assert values == [*range(1, 16), *[15] * 5, 2]
 
 
 def test_words_that_some_rows_hold_are_found_from_their_buttons():
@@ -266,7 +281,7 @@ def test_words_that_some_rows_hold_are_found_from_their_buttons():
     names = ["ann", "ann", "ann", "bob"]
     posts = "".join(f"<div class=post><b>{n}</b><span ref={ref}>like</span></div>" for ref, n in enumerate(names))
     page = {"instruction": "Click like on 2 posts by ann", "html": f"<div>{posts}</div>", "last_error": ""}
-    found = [features(processor, page, ref) for ref in range(4)]
+    found = [{name for name in features(processor, page, ref) if "place" not in name} for ref in range(4)]
     assert found[0] == found[1] == found[2]
     assert len([name for name in found[0] - found[3] if name.startswith("shared word")]) == 1
     assert not any("row apart" in names for names in found)  # three of four are not apart

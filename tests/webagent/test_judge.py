@@ -27,6 +27,7 @@ def verdict(raw=1.0, **answer):
         ({"raw_reward": -1.0, "refused": "click 1: gone"}, "an action was refused"),
         ({"raw_reward": -1.0, "goal": "Click that."}, "another instruction"),
         ({"raw": -1.0}, "another reward"),
+        ({"raw_reward": 0.0, "ended": "invalid url", "page_reward": 1.0}, "BrowserGym ended it: invalid url"),
     ],
 )
 def test_a_difference_of_reward_has_its_cause(given, cause):
