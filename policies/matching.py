@@ -268,7 +268,7 @@ def _figures(element: Element) -> tuple[float, ...]:
 def _places(rows: np.ndarray, page: Sequence[Unit]) -> None:
     """Of what alone stands in a wrapper, the wrapper's place counts."""
     for row, unit in zip(rows, page, strict=True):
-        holder = unit.element
+        holder, siblings = unit.element, list[Element]()
         if not unit.opens or holder is None:
             continue
         while holder.parent is not None and len(siblings := _elements_of(holder.parent)) == 1:

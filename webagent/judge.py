@@ -55,8 +55,8 @@ class Verdict:
     @classmethod
     def of(cls, episode: EpisodeResult, answer: dict[str, Any]) -> Verdict:
         """Compares an episode with the worker's answer."""
-        missing = {"goal": "", "refused": "", "ended": "", "page_reward": None, "fault": "", "done": False}
-        fields = missing | {"raw_reward": 0.0} | answer
+        fields: dict[str, Any] = {"goal": "", "refused": "", "ended": "", "fault": "", "done": False}
+        fields |= {"raw_reward": 0.0, "page_reward": None} | answer
         cause = ""
         if not fields["fault"] and episode.positive != (fields["raw_reward"] > 0):
             if fields["goal"] != episode.instruction:
