@@ -53,11 +53,27 @@ def rearrange(root: Element, acted: set[int], named: set[str], salt: int, drop: 
             parent.children = children
 
 
-def renumber(root: Element, stride: int, first: int) -> None:
-    """Gives every ref another number, in the same order."""
-    for element in root.walk():
-        if element.ref is not None:
-            element.attributes["ref"] = str(element.ref * stride + first)
+class Numbers:
+    """Other refs, in the order in which things come into sight; a thing keeps its ref from page to page.
+
+    Args:
+        stride: what one is more than the one before.
+        first: the first.
+    """
+
+    def __init__(self, stride: int, first: int):
+        self._stride, self._first = stride, first
+        self._new: dict[int, int] = {}
+
+    def of(self, ref: int) -> int:
+        """The new one in place of an old one."""
+        return self._new.setdefault(ref, self._first + self._stride * len(self._new))
+
+    def renumber(self, root: Element) -> None:
+        """Gives every ref of a page its new number."""
+        for element in root.walk():
+            if element.ref is not None:
+                element.attributes["ref"] = str(self.of(element.ref))
 
 
 def _groups(parent: Element) -> Iterable[list[Element]]:

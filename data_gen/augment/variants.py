@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from data_gen.augment import rows
-from data_gen.augment.slots import find_slots, follows_instruction
-from data_gen.augment.values import draw, find_values, replace_in_action, replace_in_page, replaced
-from data_gen.augment.wording import reworded
+from data_gen.augment import forms, rows
+from data_gen.augment.slots import Slot, choice_of, find_slots, follows_instruction
+from data_gen.augment.values import draw, find_values, replace_in_action, replace_in_page
+from data_gen.augment.wording import Wordings, reworded
 from data_gen.augment.words import words_of
 from data_gen.shards import Row
 from envs.action import Action
@@ -61,6 +61,20 @@ def demonstrations(table: pa.Table) -> list[Demonstration]:
     return found
 
 
+class _Deed(NamedTuple):
+    """What is done on a page, before anything on it is renamed.
+
+    Attributes:
+        html: of the page.
+        looks: number of the step whose screenshot and boxes are the page's.
+        action: what is done.
+    """
+
+    html: str
+    looks: int
+    action: Action
+
+
 class Variants:
     """Draws variants of demonstrations.
 
@@ -77,8 +91,11 @@ class Variants:
         self.demonstrations = list(demonstrations)
         self.values, self.replaceable = find_values(self.demonstrations)
         self.free_order = not follows_instruction(self.demonstrations, self.values)
-        self._words = [_words(demonstration) for demonstration in self.demonstrations]
         self._slots = [find_slots(demonstration, self.values) for demonstration in self.demonstrations]
+        said = [demonstration.instruction for demonstration in self.demonstrations]
+        self._wordings = Wordings(said, self._slots, self.values)
+        self._forms = [forms.find_stretches(demonstration.steps) for demonstration in self.demonstrations]
+        self._moves = self.free_order and self._go_down_the_page()
 
     def draw(self, number: int, random: Random, *, held_out: bool = False, screenshot: bool = True) -> list[Row]:
         """A variant of one demonstration.
@@ -92,47 +109,102 @@ class Variants:
         Returns:
             Its rows, with the demonstration's own ``episode_id``.
         """
-        demonstration, words = self.demonstrations[number], self._words[number]
+        demonstration = self.demonstrations[number]
+        actions, slots = self._chosen(number, random)
+        wording = self._wordings.compose(number, slots, random, borrow=random.random() < 0.6)
+        if wording is None:  # of these together no demonstration speaks
+            actions, slots = [step.action for step in demonstration.steps], self._slots[number]
+            wording = self._wordings.compose(number, slots, random, borrow=False)
+            assert wording is not None
+        salt = random.randrange(1, 2**31) if random.random() < 0.8 else 0
+        deeds = self._deeds(number, actions, salt)
+        words = words_of(wording.filled({})).union(*(words_of(deed.html) for deed in deeds))
+        words = words.union(*(words_of(string) for deed in deeds for string in deed.action.strings))
         new: dict[str, str] = {}
         if held_out or random.random() < 0.9:
             new = draw(words & self.replaceable, words, random, held_out)
-        slots = [slot._replace(value=replaced(slot.value, new)) for slot in self._slots[number]]
-        instruction = replaced(demonstration.instruction, new)
         if random.random() < 0.85:
-            values = {new.get(word, word).lower() for word in self.values}
-            instruction = reworded(instruction, slots, values, self.free_order, random)
-        acted = {ref for step in demonstration.steps for ref in step.action.refs}
-        named = {text for step in demonstration.steps if step.action.verb == "select" for text in step.action.strings}
-        salt = random.randrange(2**31) if random.random() < 0.8 else 0
+            wording = reworded(wording, self.values, self.free_order, random)
+        instruction = wording.filled(new)
+        acted = {ref for deed in deeds for ref in deed.action.refs}
+        named = {text for deed in deeds if deed.action.verb == "select" for text in deed.action.strings}
         drop, unfocused = random.random() < 0.6, random.random() < 0.3
-        stride, first = random.randint(1, 3), random.randrange(100)
+        numbers = rows.Numbers(random.randint(1, 3), random.randrange(100))
         drawn = []
-        for step in demonstration.steps:
-            page = parse_html(step.row["html"])
+        for step, deed in zip(demonstration.steps, deeds, strict=True):
+            page = parse_html(deed.html)
             if salt:
                 rows.rearrange(page, acted, named, salt, drop)
+                if self._moves:
+                    forms.shuffle_fields(page, salt)
             replace_in_page(page, new)
-            rows.renumber(page, stride, first)
+            numbers.renumber(page)
             if unfocused:
                 for element in page.walk():
                     element.attributes.pop("focused", None)
-            action = replace_in_action(step.action, new)
-            refs = tuple(ref * stride + first for ref in action.refs)
+            action = replace_in_action(deed.action, new)
+            refs = tuple(map(numbers.of, action.refs))
             action = Action(action.verb, (*refs, *action.args[len(refs) :]))
-            drawn.append(_row(step.row, instruction, page, action, screenshot))
+            drawn.append(_row(step.row, demonstration.steps[deed.looks].row, instruction, page, action, screenshot))
         return drawn
 
+    def _go_down_the_page(self) -> bool:
+        """Whether the fields of a form are always filled in from top to bottom."""
+        for demonstration, runs in zip(self.demonstrations, self._forms, strict=True):
+            for run in runs:
+                steps = demonstration.steps[run.start : run.stop]
+                if forms.down_the_page(steps[0].page, [step.action for step in steps]) != [*range(len(run))]:
+                    return False
+        return True
 
-def _words(demonstration: Demonstration) -> set[str]:
-    """All words of its instruction, pages and actions."""
-    words = words_of(demonstration.instruction)
-    for step in demonstration.steps:
-        words |= words_of(step.row["html"]) | words_of(" ".join(step.action.strings))
-    return words
+    @cached_property
+    def _fields(self) -> dict[tuple[str, str], list[Move]]:
+        """The steps that fill in a field, by what the instruction's slot is called."""
+        found: dict[tuple[str, str], list[Move]] = {}
+        for demonstration, slots, runs in zip(self.demonstrations, self._slots, self._forms, strict=True):
+            for slot in slots:
+                if slot.label and slot.kind != "row" and any(slot.step in run for run in runs):
+                    found.setdefault((slot.kind, slot.label), []).append(demonstration.steps[slot.step])
+        return found
+
+    def _chosen(self, number: int, random: Random) -> tuple[list[Action], list[Slot]]:
+        """What is done in a variant, in the demonstration's order: some other fields than there are filled in."""
+        steps, slots = self.demonstrations[number].steps, list(self._slots[number])
+        actions = [step.action for step in steps]
+        if not self._moves or random.random() < 0.4:
+            return actions, slots
+        for run in self._forms[number]:
+            start = steps[run.start]
+            for place, slot in enumerate(slots):
+                others = sorted(self._fields.keys() - {(other.kind, other.label) for other in slots})
+                if slot.step not in run or slot.kind == "row" or not others or random.random() < 0.4:
+                    continue
+                kind, label = random.choice(others)
+                moves = self._fields[kind, label]
+                typed = [string for move in moves for string in move.action.strings]
+                if action := forms.done_there(random.choice(moves), start.page, typed, random):
+                    said = action.strings[0] if action.strings else choice_of(start.elements[action.refs[0]])
+                    actions[slot.step], slots[place] = action, Slot(slot.step, said, label, kind)
+        return actions, slots
+
+    def _deeds(self, number: int, actions: list[Action], salt: int) -> list[_Deed]:
+        """The pages on which it is done, as far as forms are filled in: down the page, whatever order it has."""
+        steps = self.demonstrations[number].steps
+        deeds = [_Deed(step.row["html"], place, actions[place]) for place, step in enumerate(steps)]
+        for run in self._forms[number] if self._moves else []:
+            page, shown = (parse_html(steps[run.start].row["html"]) for _ in range(2))
+            if salt:
+                forms.shuffle_fields(shown, salt)
+            for place, which in zip(run, forms.down_the_page(shown, actions[run.start : run.stop]), strict=True):
+                action = actions[run.start + which]
+                deeds[place] = _Deed(format_html(page), run.start, action)
+                forms.fill_in(page, action)
+            deeds[run.stop] = _Deed(format_html(page), run.start, actions[run.stop])
+        return deeds
 
 
-def _row(row: Row, instruction: str, page: Element, action: Action, screenshot: bool) -> Row:
-    old = np.asarray(row["boxes"], np.float32).reshape(-1, 4)
+def _row(row: Row, looks: Row, instruction: str, page: Element, action: Action, screenshot: bool) -> Row:
+    old = np.asarray(looks["boxes"], np.float32).reshape(-1, 4)
     elements = list(page.walk())
     changed: dict[str, Any] = {
         "instruction": instruction,
@@ -140,9 +212,8 @@ def _row(row: Row, instruction: str, page: Element, action: Action, screenshot: 
         "boxes": old[[element.index for element in elements]].reshape(-1),
         "refs": np.array([-1 if element.ref is None else element.ref for element in elements], np.int32),
         "action": str(action),
+        "screenshot": looks["screenshot"] if screenshot else None,
     }
-    if not screenshot:
-        changed["screenshot"] = None
     return row | changed
 
 

@@ -1,12 +1,17 @@
-"""An instruction in other words: its clauses in another order, said in a plain way, words changed or left out."""
+"""An instruction in other words: another demonstration's, clauses in another order or said plainly, words changed.
+
+While it is worked on, each value stands in it as one private character, a mark, so that nothing happens to the values.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from random import Random
+from typing import NamedTuple
 
 from data_gen.augment.slots import Slot
+from data_gen.augment.values import replaced
 from data_gen.augment.words import KNOWN, TOKEN, made_up, words_of
 
 _CLAUSE_END = re.compile(r"([,.;:!?]\s+|\s+(?:and|then)\s+)")
@@ -35,6 +40,7 @@ _SAID = {
 }  # fmt: skip
 """How a clause can be said of which no more is known than the value and what the page calls its field."""
 
+_FIRST_MARK = 0xE000
 _OPENINGS = ("Please ", "Could you ", "Now ", "I want you to ", "You should ", "Kindly ")
 _COMMON = """a about after again all also an and any are as at back be before both but by can could do done down during
 each else end even every first for from get give go going good grab had has have her here him his how i if in
@@ -45,45 +51,126 @@ use using via want way we well what when where which while will with within with
 """Words that are no values, whatever stands beside them: of these, new wordings are made."""
 
 
-def reworded(instruction: str, slots: Sequence[Slot], values: set[str], free_order: bool, random: Random) -> str:
+class Wordings:
+    """The ways in which demonstrations say what is done.
+
+    One demonstration's wording can say what is done in another, where it has a place for each thing. A clause that is
+    about one thing only, such as "set the language to German", gives way to one about what is done in its stead.
+
+    Args:
+        instructions: of the demonstrations.
+        slots: of each of them.
+        values: words that are values, in lower case.
+    """
+
+    def __init__(self, instructions: Sequence[str], slots: Sequence[Sequence[Slot]], values: set[str]):
+        names = sorted({(slot.kind, slot.label) for each in slots for slot in each})
+        self._marks = {name: chr(_FIRST_MARK + number) for number, name in enumerate(names)}
+        self._said = [self._marked(text, each) for text, each in zip(instructions, slots, strict=True)]
+        self._free = [text for text in self._said if not words_of(text) & values]
+        self._clauses: dict[str, list[str]] = {}
+        for clause in (clause for text in self._free for clause in _CLAUSE_END.split(text)[::2]):
+            if len(marks := self._in(clause)) == 1:
+                self._clauses.setdefault(marks.pop(), []).append(clause)
+
+    def compose(self, number: int, slots: Sequence[Slot], random: Random, *, borrow: bool) -> Wording | None:
+        """A wording for what is done.
+
+        Args:
+            number: of the demonstration that it is done like.
+            slots: what is done. Of two of a kind and label the second is not known apart.
+            random: what to draw from.
+            borrow: whether it may be another demonstration's.
+
+        Returns:
+            None where there is none.
+        """
+        marks = {self._marks[slot.kind, slot.label]: slot for slot in reversed(slots)}
+        texts = random.sample(self._free, len(self._free)) if borrow else []
+        for text in [*texts, self._said[number]]:
+            if (fitted := self._fitted(text, marks, random)) is not None:
+                return Wording(fitted, marks)
+        return None
+
+    def _marked(self, text: str, slots: Sequence[Slot]) -> str:
+        for slot in sorted(slots, key=lambda slot: -len(slot.value)):
+            mark = self._marks[slot.kind, slot.label]
+            if mark not in text:
+                text = re.sub(rf"(?<!\w){re.escape(slot.value)}(?!\w)", mark, text)
+        return text
+
+    def _in(self, text: str) -> set[str]:
+        return set(text) & set(self._marks.values())
+
+    def _fitted(self, text: str, marks: dict[str, Slot], random: Random) -> str | None:
+        spare, missing = sorted(self._in(text) - set(marks)), sorted(set(marks) - self._in(text))
+        if len(spare) != len(missing):
+            return None
+        parts = _CLAUSE_END.split(text)
+        for old, new in zip(spare, random.sample(missing, len(missing)), strict=True):
+            place = next(place for place in range(0, len(parts), 2) if old in parts[place])
+            if self._in(parts[place]) != {old}:
+                return None
+            slot = marks[new]
+            said = self._clauses.get(new) or [way.format(v=new, l=slot.label) for way in _SAID.get(slot.kind, ())]
+            if not said:
+                return None
+            parts[place] = random.choice(said)
+        return "".join(parts)
+
+
+class Wording(NamedTuple):
+    """An instruction with marks in the place of values.
+
+    Attributes:
+        text: the instruction.
+        marks: what each stands for.
+    """
+
+    text: str
+    marks: dict[str, Slot]
+
+    def filled(self, new: dict[str, str]) -> str:
+        """The instruction, its values' words replaced."""
+        return "".join(replaced(self.marks[c].value, new) if c in self.marks else c for c in replaced(self.text, new))
+
+
+def reworded(wording: Wording, values: set[str], free_order: bool, random: Random) -> Wording:
     """Another way to say it.
 
     Args:
-        instruction: with the values that it is to have.
-        slots: what is done with which of them.
-        values: words that are values, in lower case.
+        wording: one way.
+        values: words that are values, in lower case: what says more than its marks is not said plainly.
         free_order: whether the order of the clauses says nothing.
         random: what to draw from.
     """
-    parts = _CLAUSE_END.split(instruction)
+    marks = wording.marks
+    parts = _CLAUSE_END.split(wording.text)
     clauses, ends = parts[::2], parts[1::2]
     rate = random.choice((0.0, 0.4, 1.0))
-    clauses = [_plainly(clause, slots, values, random) if random.random() < rate else clause for clause in clauses]
+    clauses = [_plainly(clause, marks, values, random) if random.random() < rate else clause for clause in clauses]
     if free_order and random.random() < 0.6:
-        clauses = _shuffled(clauses, slots, random)
+        clauses = _shuffled(clauses, marks, random)
     if random.random() < 0.3:
         ends = [random.choice((", ", ". ", "; ", " and ", end)) for end in ends]
     text = "".join(part for pair in zip(clauses, [*ends, ""], strict=True) for part in pair)
     if random.random() < 0.6:
-        keep = values.union(*(words_of(f"{slot.label} {slot.value}") for slot in slots))
-        text = _changed(text, keep, random)
+        text = _changed(text, values.union(*(words_of(slot.label) for slot in marks.values())), random)
     if random.random() < 0.3:
-        text = _strewn(text, slots, random)
+        text = _strewn(text, random)
     if random.random() < 0.4:
         text = random.choice((f"{text}, {_aside(random)}", f"{_aside(random)}, {text}"))
     if random.random() < 0.15:
         text = random.choice(_OPENINGS) + text
-    return " ".join(text.split())
+    return Wording(" ".join(text.split()), marks)
 
 
-def _strewn(text: str, slots: Sequence[Slot], random: Random) -> str:
-    """The text with common words between its own, beside values too but not inside them."""
-    for slot in slots:
-        text = text.replace(slot.value, slot.value.replace(" ", "\0"))
+def _strewn(text: str, random: Random) -> str:
+    """The text with common words between its own."""
     words = text.split(" ")
     for _ in range(random.randint(1, 3)):
         words.insert(random.randrange(len(words) + 1), random.choice(_COMMON))
-    return " ".join(words).replace("\0", " ")
+    return " ".join(words)
 
 
 def _aside(random: Random) -> str:
@@ -93,20 +180,20 @@ def _aside(random: Random) -> str:
     return " ".join(words)
 
 
-def _plainly(clause: str, slots: Sequence[Slot], values: set[str], random: Random) -> str:
+def _plainly(clause: str, marks: dict[str, Slot], values: set[str], random: Random) -> str:
     """All that a clause asks for, each by the page's name for it; the clause itself where it asks for more."""
-    held = {slot.value: slot for slot in slots if slot.label and _has(clause, slot.value)}
-    if not held or not words_of(clause) & values <= words_of(" ".join(held)):
+    held = [mark for mark in dict.fromkeys(clause) if mark in marks]
+    if not held or words_of(clause) & values or not all(marks[m].label and marks[m].kind in _SAID for m in held):
         return clause
     parts = []
-    for value, slot in held.items():
-        shown = f'"{value}"' if random.random() < 0.4 else value
-        parts.append(random.choice(_SAID[slot.kind]).format(v=shown, l=slot.label))
+    for mark in held:
+        shown = f'"{mark}"' if random.random() < 0.4 else mark
+        parts.append(random.choice(_SAID[marks[mark].kind]).format(v=shown, l=marks[mark].label))
     return random.choice((", ", "; ", " and ", ". ")).join(random.sample(parts, len(parts)))
 
 
-def _shuffled(clauses: list[str], slots: Sequence[Slot], random: Random) -> list[str]:
-    places = [number for number, clause in enumerate(clauses) if any(_has(clause, slot.value) for slot in slots)]
+def _shuffled(clauses: list[str], marks: dict[str, Slot], random: Random) -> list[str]:
+    places = [number for number, clause in enumerate(clauses) if any(mark in clause for mark in marks)]
     order = iter(random.sample(places, len(places)))
     return [clauses[next(order)] if number in places else clause for number, clause in enumerate(clauses)]
 
@@ -126,7 +213,3 @@ def _changed(text: str, keep: set[str], random: Random) -> str:
         return random.choice(("", "", common, f"{word} {common}", f"{common} {word}"))
 
     return TOKEN.sub(change, text)
-
-
-def _has(clause: str, value: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", clause) is not None
