@@ -106,13 +106,13 @@ class Actuator:
             if ref not in seen.refs:
                 raise ActionError(f"ref {ref} is not on the page now; choose one that is in the html")
         if verb == "click":
-            self._press(*self._point(args[0], seen), clicks=1)
+            self._press(*self._point(args[0]), clicks=1)
         elif verb == "dblclick":
-            point = self._point(args[0], seen)
+            point = self._point(args[0])
             self._press(*point, clicks=1)
             self._press(*point, clicks=2)
         elif verb == "hover":
-            self.page.mouse.move(*self._point(args[0], seen))
+            self.page.mouse.move(*self._point(args[0]))
             self._frame()
         elif verb == "type":
             self._type(int(args[0]), str(args[1]), seen)
@@ -121,9 +121,10 @@ class Actuator:
         elif verb == "select":
             self._select(int(args[0]), [str(label) for label in args[1:]], seen)
         elif verb == "drag":
-            self._point(args[1], seen)  # both may have to be scrolled: the start last, so that it is in view
-            start = self._point(args[0], seen)
-            self._drag(start, self._beyond(start, self.observe().points.get(int(args[1]), start)))
+            self._point(args[1])  # both may have to be scrolled: the start last, so that it is in view
+            start = self._point(args[0])
+            self.observe()
+            self._drag(start, self._beyond(start, self.point(args[1]) or start))
         elif verb == "click_xy":
             self._press(*self._inside(args[0], args[1]), clicks=1)
         elif verb == "drag_xy":
@@ -141,12 +142,23 @@ class Actuator:
                 "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": clicks}
             )
 
-    def _point(self, ref: int | str, seen: Seen) -> tuple[float, float]:
-        point = seen.points.get(int(ref))
+    def point(self, ref: int | str) -> tuple[float, float] | None:
+        """Where to click it, in CSS pixels of the viewport; None where it was out of view when the page was read last."""
+        match self.evaluate(f"__webagent.point({int(ref)})"):
+            case None:
+                return None
+            case [int() | float() as x, int() | float() as y]:
+                return float(x), float(y)
+            case other:
+                raise ScriptError(f"the page reported {str(other)[:80]!r} for a point")
+
+    def _point(self, ref: int | str) -> tuple[float, float]:
+        point = self.point(ref)
         if point is None:
             self.evaluate(f"__webagent.scrollTo({ref})")
             self._frame()
-            point = self.observe().points.get(int(ref))
+            self.observe()
+            point = self.point(ref)
         if point is None:
             raise ActionError(f"ref {ref} cannot be scrolled into view")
         return point
@@ -217,7 +229,7 @@ class Actuator:
                 )
             return
         if not element.has("focused"):
-            self._press(*self._point(ref, seen), clicks=1)
+            self._press(*self._point(ref), clicks=1)
         self.evaluate(f"__webagent.selectAll({ref})")
         if element.tag == "input":
             text = text.replace("\n", " ").replace("\r", " ")

@@ -67,14 +67,12 @@ class Seen:
         html: the page.
         boxes: x, y, width, height of each element, in CSS pixels of the viewport, flattened.
         refs: the ref of each element, -1 where it has none.
-        points: where to click each ref that is in view.
         rest: whatever else the page's own script reports (reward, done).
     """
 
     html: str
     boxes: list[float]
     refs: list[int]
-    points: dict[int, tuple[float, float]]
     rest: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -85,7 +83,6 @@ class Seen:
             ValueError: if that is not what ``page.js`` reports, because the page has broken it.
         """
         try:
-            points = {int(ref): (float(x), float(y)) for ref, (x, y) in reported.pop("points").items()}
             html, boxes, refs = (reported.pop(name) for name in ("html", "boxes", "refs"))
             whole = (
                 isinstance(html, str)
@@ -97,7 +94,7 @@ class Seen:
             raise ValueError(f"the page reported {str(reported)[:80]!r}") from error
         if not whole:
             raise ValueError("the page reported elements, refs and boxes that do not fit together")
-        return cls(html, boxes, refs, points, reported)
+        return cls(html, boxes, refs, reported)
 
     @cached_property
     def elements(self) -> dict[int, Element]:
@@ -127,5 +124,5 @@ class Seen:
         }
 
 
-NOTHING = Seen("", [], [], {})
+NOTHING = Seen("", [], [])
 """An empty page."""

@@ -36,6 +36,7 @@
 
   let refs = new WeakMap();  // element -> ref
   let elements = [];         // ref -> element
+  let inView = [];           // ref -> where its box was to be seen when the page was read last
   function refOf(element) {
     let ref = refs.get(element);
     if (ref === undefined) { ref = elements.length; elements.push(element); refs.set(element, ref); }
@@ -189,7 +190,8 @@
     let frame = { origin: { x: 0, y: 0 }, listens };
     const view = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
     const hidden = new Set(furniture || []);
-    const boxes = [], refList = [], points = {};
+    const boxes = [], refList = [];
+    inView = [];
     let query = document.getElementById("query");
     if (!furniture) query = null;
     // Pages with editors of their own let a field that cannot be seen take the keys: it is written while it does.
@@ -291,7 +293,7 @@
       }
       if (ref >= 0) {
         own = ` ref=${ref}${own}`;
-        if (!empty) points[ref] = pointOf(element, visible, origin);
+        if (!empty) inView[ref] = { visible, origin };
       }
       if (empty && !isOption) own += " offscreen";
       if (scrolls) own += attribute("scrollable", scrolls);
@@ -334,7 +336,7 @@
       html += write(child, EVERYWHERE, view, { x: scrollX, y: scrollY }, false);
       if (full) break;
     }
-    return { full, html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList, points };
+    return { full, html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList };
   }
 
   const agent = {
@@ -344,6 +346,9 @@
     listens,
     element: (ref) => elements[ref],
     ref: (element) => refs.get(element),
+    // Where to click it, or null where it was out of view. Found out for the one that is acted on only: on a large page
+    // the browser takes some 10 ms to say what lies at a point.
+    point: (ref) => inView[ref] ? pointOf(elements[ref], inView[ref].visible, inView[ref].origin) : null,
     scrollTo(ref) { elements[ref].scrollIntoView({ block: "center", inline: "center", behavior: "instant" }); },
     focused: (ref) => elements[ref].getRootNode().activeElement === elements[ref],
     scroll(ref, direction) {

@@ -72,7 +72,7 @@ def convert(demonstration: dict[str, Any], task: str) -> tuple[Episode, list[str
             action = Action(deed.verb, (*refs, *deed.rest))
         except ActionError as error:
             raise Unconvertible("an action that our grammar does not have") from error
-        seen = Seen(rendered.html, rendered.boxes, rendered.refs, {}).observation(instruction, _NO_PICTURE)
+        seen = Seen(rendered.html, rendered.boxes, rendered.refs).observation(instruction, _NO_PICTURE)
         last = number == len(deeds)
         episode.steps.append(Step(seen, action, float(success and last), raw_reward * last, ""))
     return episode, _detours(deeds)

@@ -110,7 +110,7 @@ class Person:
 
     def _do(self, action: Action) -> None:
         seen = self.env.unwrapped._seen  # type: ignore[attr-defined]
-        point = seen.points[action.refs[0]]
+        point = self.env.unwrapped._hands.point(action.refs[0])  # type: ignore[attr-defined]
         if action.verb == "hover":
             self.page.mouse.move(*point)
             return
