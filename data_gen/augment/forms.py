@@ -7,7 +7,7 @@ in the demonstration must be the page before it with that field filled in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -93,11 +93,24 @@ def question_of(choice: Element) -> str:
     return " ".join(child.strip() for child in holder.children if isinstance(child, str)) if holder is not None else ""
 
 
-def shuffle_fields(root: Element, salt: int) -> None:
-    """Puts the fields of each form, with their labels, into an order that depends on the salt and on their names."""
+def orders(root: Element) -> Iterator[tuple[str, ...]]:
+    """Of each form on a page, the names of its fields in the order in which they stand."""
+    for parent in [root, *root.walk()]:
+        if len(blocks := list(_blocks(parent))) > 1:
+            yield tuple(_name(parent, block) for block in blocks)
+
+
+def shuffle_fields(root: Element, salt: int, forms: Container[frozenset[str]]) -> None:
+    """Puts the fields of forms, with their labels, into an order that depends on the salt and on their names.
+
+    Args:
+        root: the page.
+        salt: which order.
+        forms: names of the fields of each form whose order changes.
+    """
     for parent in [root, *root.walk()]:
         blocks = list(_blocks(parent))
-        if len(blocks) < 2:
+        if frozenset(_name(parent, block) for block in blocks) not in forms:
             continue
         moved = iter(sorted(blocks, key=lambda block: crc32(f"{salt} {_name(parent, block)}".encode())))
         children: list[Element | str] = []

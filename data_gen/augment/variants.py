@@ -96,6 +96,7 @@ class Variants:
         self._wordings = Wordings(said, self._slots, self.values)
         self._forms = [forms.find_stretches(demonstration.steps) for demonstration in self.demonstrations]
         self._moves = self.free_order and self._go_down_the_page()
+        self._unordered = self._forms_without_order() if self._moves else set()
 
     def draw(self, number: int, random: Random, *, held_out: bool = False, screenshot: bool = True) -> list[Row]:
         """A variant of one demonstration.
@@ -135,8 +136,7 @@ class Variants:
             page = parse_html(deed.html)
             if salt:
                 rows.rearrange(page, acted, named, salt, drop)
-                if self._moves:
-                    forms.shuffle_fields(page, salt)
+                forms.shuffle_fields(page, salt, self._unordered)
             replace_in_page(page, new)
             numbers.renumber(page)
             if unfocused:
@@ -156,6 +156,14 @@ class Variants:
                 if forms.down_the_page(steps[0].page, [step.action for step in steps]) != [*range(len(run))]:
                     return False
         return True
+
+    def _forms_without_order(self) -> set[frozenset[str]]:
+        """Names of the fields of each form whose order is not the same in all demonstrations."""
+        found: dict[frozenset[str], set[tuple[str, ...]]] = {}
+        for step in (step for demonstration in self.demonstrations for step in demonstration.steps):
+            for order in forms.orders(step.page):
+                found.setdefault(frozenset(order), set()).add(order)
+        return {names for names, seen in found.items() if len(seen) > 1}
 
     @cached_property
     def _fields(self) -> dict[tuple[str, str], list[Move]]:
@@ -194,7 +202,7 @@ class Variants:
         for run in self._forms[number] if self._moves else []:
             page, shown = (parse_html(steps[run.start].row["html"]) for _ in range(2))
             if salt:
-                forms.shuffle_fields(shown, salt)
+                forms.shuffle_fields(shown, salt, self._unordered)
             for place, which in zip(run, forms.down_the_page(shown, actions[run.start : run.stop]), strict=True):
                 action = actions[run.start + which]
                 deeds[place] = _Deed(format_html(page), run.start, action)

@@ -13,11 +13,11 @@ from data_gen.augment.words import is_held_out, words_of
 from envs.action import Action
 from envs.html import format_html, parse_html
 
-FORM = """<nav><a ref=0>Home</a> <a ref=1>Help</a></nav><label ref=2 for=user>User name</label>
+NOTE = "<label ref=11 for=note>Note</label> <input ref=12 id=note{note}>"
+FORM = """<nav><a ref=0>Home</a> <a ref=1>Help</a></nav>{above}<label ref=2 for=user>User name</label>
 <input ref=3 id=user{user}><label ref=10 for=language>Language</label>
 <select ref=4 id=language><option>{old}</option><option>{one}</option><option>{two}</option></select>
-<label ref=5 for=due>Due date</label> <input ref=6 id=due type=date{due}><label ref=11 for=note>Note</label>
-<input ref=12 id=note{note}><table>
+<label ref=5 for=due>Due date</label> <input ref=6 id=due type=date{due}>{below}<table>
 <tr><td>{one} lamp</td><td><button ref=7>Edit</button></td></tr>
 <tr><td>{two} lamp</td><td><button ref=8>Edit</button></td></tr></table><button ref=9 id=save>Save</button>""".replace(
     "\n", ""
@@ -34,19 +34,19 @@ def demonstration(user, language, other, due, swapped, note=""):
         instruction = (
             f'Edit the {language} lamp, write "{note}" as note, user name {user}, language {language} and save.'
         )
+    form = FORM.replace("{above}", NOTE * bool(note)).replace("{below}", NOTE * (not note))
     page = {"one": one, "two": two, "old": "Basque", "chosen": "Basque", "user": "", "due": "", "note": ""}
-    moves = []
-    for action, change in (
+    fields = [
         (Action("type", (3, user)), {"user": f' value="{user}"'}),
         (Action("select", (4, language)), {"chosen": language}),
-        (Action("type", (12, note)), {"note": f' value="{note}"'})
-        if note
-        else (Action("type", (6, due)), {"due": f" value={due}"}),
-        (Action("click", (8 if swapped else 7,)), {}),
-        (Action("click", (9,)), {}),
-        (Action("done", ("",)), {}),
-    ):
-        html = FORM.format(**page).replace(f"<option>{page['chosen']}<", f"<option selected>{page['chosen']}<")
+        (Action("type", (6, due)), {"due": f" value={due}"}),
+    ]
+    if note:
+        fields = [(Action("type", (12, note)), {"note": f' value="{note}"'}), *fields[:2]]
+    clicks = [Action("click", (8 if swapped else 7,)), Action("click", (9,)), Action("done", ("",))]
+    moves = []
+    for action, change in [*fields, *((click, {}) for click in clicks)]:
+        html = form.format(**page).replace(f"<option>{page['chosen']}<", f"<option selected>{page['chosen']}<")
         moves.append((html, action))
         page |= change
     steps = []
