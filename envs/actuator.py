@@ -143,7 +143,7 @@ class Actuator:
             )
 
     def point(self, ref: int | str) -> tuple[float, float] | None:
-        """Where to click it, in CSS pixels of the viewport; None where it was out of view when the page was read last."""
+        """Where to click it, in CSS pixels of the viewport; None where it was out of view when last read."""
         match self.evaluate(f"__webagent.point({int(ref)})"):
             case None:
                 return None

@@ -3,7 +3,7 @@
 The patch tokens of the last screenshots, or a token for each whole screenshot, or both, go through a linear layer into
 the encoder's input sequence, before the text, with an embedding of which frame they are of (local and temporal tokens
 in WebGUM, arXiv 2305.11854, section 4.1). With the image off and every
-addition off, this is transformers' ``T5ForConditionalGeneration``, number by number.
+addition off, this is transformers' ``T5ForConditionalGeneration``, number by number but for the last bits.
 
 Additions:
     copy     a pointer head over the encoder's positions (Vinyals et al. 2015), next to the vocabulary's logits
@@ -22,10 +22,13 @@ import timm
 import torch
 from torch import Tensor, nn
 from transformers import T5Config, T5ForConditionalGeneration
+from transformers.activations import NewGELUActivation
+from transformers.models.t5.modeling_t5 import T5LayerNorm
 
 from policies.alike import Alike
 from policies.config import ModelConfig
 from policies.initialise import initialise
+from policies.stepping import run_encoder
 from policies.steps import Kind
 
 NEVER = -1e9
@@ -161,7 +164,10 @@ class WebAgentModel(nn.Module):
             pictures, shown = self._pictures(batch, len(inputs), inputs.dtype)
             images = pictures.shape[1]
             inputs, mask = torch.cat([pictures, inputs], 1), torch.cat([shown, mask], 1)
-        hidden = self.t5.encoder(inputs_embeds=inputs, attention_mask=mask).last_hidden_state
+        if torch.is_inference_mode_enabled():
+            hidden = run_encoder(self.t5, inputs, mask)
+        else:
+            hidden = self.t5.encoder(inputs_embeds=inputs, attention_mask=mask).last_hidden_state
         text = hidden[:, images:]
         return Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text)
 
@@ -289,6 +295,13 @@ def build_t5(arguments: dict[str, Any]) -> T5ForConditionalGeneration:
         t5.config.tie_word_embeddings = False
         t5.lm_head.weight = nn.Parameter(torch.empty_like(t5.lm_head.weight))
         nn.init.normal_(t5.lm_head.weight, std=t5.config.d_model**-0.5)
+    # The same numbers from one operation of torch each, where transformers takes six.
+    for module in [*t5.encoder.modules(), *t5.decoder.modules()]:
+        for name, part in module.named_children():
+            if isinstance(part, T5LayerNorm):
+                setattr(module, name, nn.RMSNorm(len(part.weight), part.variance_epsilon))
+            elif isinstance(part, NewGELUActivation):
+                setattr(module, name, nn.GELU("tanh"))
     return t5
 
 

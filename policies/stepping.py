@@ -1,7 +1,7 @@
-"""The T5 decoder one token at a time: the numbers of transformers' own, without what it does around them.
+"""The T5 for deciding: its encoder, and its decoder one token at a time, without what transformers does around them.
 
-Of a small network's step most of the time goes into the modules' bookkeeping, not into arithmetic; and keys and values
-over the encoder's output are worked out once for all steps and hypotheses.
+Of a small network's time much goes into the modules' bookkeeping, not into arithmetic; and keys and values over the
+encoder's output are worked out once for all steps and hypotheses. The numbers are transformers' own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,28 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import T5ForConditionalGeneration
+
+
+def run_encoder(t5: T5ForConditionalGeneration, inputs: Tensor, mask: Tensor) -> Tensor:
+    """The encoder's output, float [B, S, d_model]; no dropout.
+
+    Args:
+        t5: the network.
+        inputs: float [B, S, d_model], embeddings.
+        mask: bool [B, S], False where there is nothing.
+    """
+    encoder: Any = t5.encoder
+    heads, hidden = t5.config.num_heads, inputs
+    length = inputs.shape[1]
+    bias = encoder.block[0].layer[0].SelfAttention.compute_bias(length, length, device=inputs.device)
+    bias = bias + _additive(mask, inputs.dtype)
+    for block in encoder.block:
+        itself, last = block.layer
+        normed = itself.layer_norm(hidden)
+        key, value = (_split(part(normed), heads) for part in (itself.SelfAttention.k, itself.SelfAttention.v))
+        hidden = hidden + _attend(itself.SelfAttention, normed, key, value, bias)
+        hidden = hidden + last.DenseReluDense(last.layer_norm(hidden))
+    return encoder.final_layer_norm(hidden)
 
 
 class DecoderSteps:
@@ -25,10 +47,9 @@ class DecoderSteps:
     def __init__(self, t5: T5ForConditionalGeneration, hidden: Tensor, mask: Tensor):
         self._decoder: Any = t5.decoder
         self._heads = t5.config.num_heads
-        self._mask = torch.zeros_like(mask, dtype=hidden.dtype).masked_fill(~mask, torch.finfo(hidden.dtype).min)
-        self._mask = self._mask[:, None, None]
+        self._mask = _additive(mask, hidden.dtype)
         across = [block.layer[1].EncDecAttention for block in self._decoder.block]
-        self._across = [(self._split(layer.k(hidden)), self._split(layer.v(hidden))) for layer in across]
+        self._across = [tuple(_split(part(hidden), self._heads) for part in (layer.k, layer.v)) for layer in across]
         self._past: list[tuple[Tensor, Tensor]] = []
         self._length = 0
 
@@ -59,22 +80,29 @@ class DecoderSteps:
             itself, across, last = block.layer
             normed = itself.layer_norm(hidden)
             attention = itself.SelfAttention
-            key, value = self._split(attention.k(normed)), self._split(attention.v(normed))
+            key, value = (_split(part(normed), self._heads) for part in (attention.k, attention.v))
             if self._past:
                 key, value = (torch.cat(pair, 2) for pair in zip(self._past[number], (key, value), strict=True))
             past.append((key, value))
-            hidden = hidden + self._attend(attention, normed, key, value, bias)
+            hidden = hidden + _attend(attention, normed, key, value, bias)
             normed = across.layer_norm(hidden)
-            hidden = hidden + self._attend(across.EncDecAttention, normed, *self._across[number], self._mask)
+            hidden = hidden + _attend(across.EncDecAttention, normed, *self._across[number], self._mask)
             hidden = hidden + last.DenseReluDense(last.layer_norm(hidden))
         self._past = past
         return self._decoder.final_layer_norm(hidden)
 
-    def _attend(self, attention: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-        # T5 has no 1/sqrt(d_kv) here; it is in the weights of q.
-        weights = torch.softmax(self._split(attention.q(query)) @ key.transpose(2, 3) + bias, -1)
-        return attention.o((weights @ value).transpose(1, 2).flatten(2))
 
-    def _split(self, tensor: Tensor) -> Tensor:
-        """[R, T, heads * d_kv] -> [R, heads, T, d_kv]."""
-        return tensor.unflatten(-1, (self._heads, -1)).transpose(1, 2)
+def _attend(attention: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    # T5 has no 1/sqrt(d_kv) here; it is in the weights of q.
+    weights = torch.softmax(_split(attention.q(query), key.shape[1]) @ key.transpose(2, 3) + bias, -1)
+    return attention.o((weights @ value).transpose(1, 2).flatten(2))
+
+
+def _split(tensor: Tensor, heads: int) -> Tensor:
+    """[R, T, heads * d_kv] -> [R, heads, T, d_kv]."""
+    return tensor.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to the products of attention, [B, 1, 1, S]: nothing, or so much that nothing is left."""
+    return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)[:, None, None]
