@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from data_gen.augment.slots import Slot
 from data_gen.augment.values import replaced
-from data_gen.augment.words import KNOWN, TOKEN, made_up, words_of
+from data_gen.augment.words import TOKEN, words_of
 
 _CLAUSE_END = re.compile(r"([,.;:!?]\s+|\s+(?:and|then)\s+)")
 
@@ -30,7 +30,8 @@ _SAID = {
     "type": ("set the {l} to {v}", "{l} {v}", "{l}: {v}", "type {v} into the {l} field", "make {v} the {l}",
              "use {v} as {l}", "put {v} as {l}", "the {l} is {v}", "the {l} should be {v}", "my {l} is {v}",
              "enter the {l} {v}", "with {l} {v}", "give {v} as the {l}", "leave {l} {v}", "have {v} as {l}",
-             "make it {v} {l}", "{v} {l}", "with {v} as its {l}", "the {l} must be {v}", "change {l} into {v}"),
+             "make it {v} {l}", "{v} {l}", "with {v} as its {l}", "the {l} must be {v}", "change {l} into {v}",
+             "the {l} {v}"),
     "select": ("set the {l} to {v}", "{l} {v}", "choose {v} as {l}", "select {l} {v}", "pick {v} for the {l}",
                "the {l} is {v}", "make {v} the {l}", "the {l} should be {v}", "in {v}", "let the {l} be {v}",
                "{v} {l}", "change the {l} to {v}", "whose {l} is {v}", "use {v} as {l}"),
@@ -39,6 +40,24 @@ _SAID = {
               "use {v} {l}", "select {v}"),
 }  # fmt: skip
 """How a clause can be said of which no more is known than the value and what the page calls its field."""
+
+_BARE = (
+    "{v}",
+    "use {v}",
+    "with {v}",
+    "for {v}",
+    "to {v}",
+    "from {v}",
+    "of {v}",
+    "as {v}",
+    "in {v}",
+    "put {v}",
+    "take {v}",
+)
+"""The same where the field is not named: it has to be known from what the value looks like, or from what is left."""
+
+_UNNAMED = 0.15
+"""Share of the plain clauses that are said so."""
 
 _FIRST_MARK = 0xE000
 _OPENINGS = ("Please ", "Could you ", "Now ", "I want you to ", "You should ", "Kindly ")
@@ -174,10 +193,8 @@ def _strewn(text: str, random: Random) -> str:
 
 
 def _aside(random: Random) -> str:
-    """A few words that ask for nothing; not all of them are known."""
-    words: list[str] = random.choices(_COMMON, k=random.randint(1, 3))
-    words.insert(random.randrange(len(words) + 1), random.choice(KNOWN) if random.random() < 0.5 else made_up(random))
-    return " ".join(words)
+    """A few words that ask for nothing."""
+    return " ".join(random.choices(_COMMON, k=random.randint(1, 4)))
 
 
 def _plainly(clause: str, marks: dict[str, Slot], values: set[str], random: Random) -> str:
@@ -188,8 +205,9 @@ def _plainly(clause: str, marks: dict[str, Slot], values: set[str], random: Rand
     parts = []
     for mark in held:
         shown = f'"{mark}"' if random.random() < 0.4 else mark
-        parts.append(random.choice(_SAID[marks[mark].kind]).format(v=shown, l=marks[mark].label))
-    return random.choice((", ", "; ", " and ", ". ")).join(random.sample(parts, len(parts)))
+        ways = _BARE if random.random() < _UNNAMED else _SAID[marks[mark].kind]
+        parts.append(random.choice(ways).format(v=shown, l=marks[mark].label))
+    return random.choice((", ", "; ", " and ", ". ", " ")).join(random.sample(parts, len(parts)))
 
 
 def _shuffled(clauses: list[str], marks: dict[str, Slot], random: Random) -> list[str]:
