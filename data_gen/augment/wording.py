@@ -184,6 +184,13 @@ def reworded(wording: Wording, values: set[str], free_order: bool, random: Rando
     return Wording(" ".join(text.split()), marks)
 
 
+def say(mark: str, slot: Slot, random: Random) -> str:
+    """A plain clause about one value: with what the page calls its field, most times."""
+    shown = f'"{mark}"' if random.random() < 0.4 else mark
+    ways = _BARE if random.random() < _UNNAMED else _SAID[slot.kind]
+    return random.choice(ways).format(v=shown, l=slot.label)
+
+
 def _strewn(text: str, random: Random) -> str:
     """The text with common words between its own."""
     words = text.split(" ")
@@ -202,11 +209,7 @@ def _plainly(clause: str, marks: dict[str, Slot], values: set[str], random: Rand
     held = [mark for mark in dict.fromkeys(clause) if mark in marks]
     if not held or words_of(clause) & values or not all(marks[m].label and marks[m].kind in _SAID for m in held):
         return clause
-    parts = []
-    for mark in held:
-        shown = f'"{mark}"' if random.random() < 0.4 else mark
-        ways = _BARE if random.random() < _UNNAMED else _SAID[marks[mark].kind]
-        parts.append(random.choice(ways).format(v=shown, l=marks[mark].label))
+    parts = [say(mark, marks[mark], random) for mark in held]
     return random.choice((", ", "; ", " and ", ". ", " ")).join(random.sample(parts, len(parts)))
 
 
