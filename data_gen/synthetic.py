@@ -8,7 +8,7 @@ through one to three such pages. A policy that has learnt from many of them is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,12 +16,14 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from data_gen.augment import forms, rows
 from data_gen.augment.slots import Slot
 from data_gen.augment.wording import Wording, reworded, say
 from data_gen.augment.words import KNOWN, made_up
-from data_gen.dataset import TRAINING_SEEDS, DatasetWriter
+from data_gen.dataset import TRAINING_SEEDS, DatasetError, DatasetWriter
 from data_gen.shards import Row
 from envs.action import Action
 from envs.html import Element, format_html, parse_html
@@ -333,20 +335,45 @@ def _row(seed: int, number: int, instruction: str, page: Element, action: Action
     return row
 
 
-def episodes(count: int, first_seed: int = TRAINING_SEEDS.start) -> Iterator[list[Row]]:
-    """So many episodes, of the seeds from the first on."""
-    return (episode(first_seed + number) for number in range(count))
+@dataclass(frozen=True)
+class SynthesizeConfig:
+    """Make up pages and what is done on them, to train on beside other data: no browser, some thousand steps a second.
+
+    examples:
+      webagent synthesize --episodes 15000 --out data/synthetic
+      webagent train --data data/tasks data/synthetic --out runs/first
+    """
+
+    out: Path
+    """Folder of the dataset. What is there already of the same one is kept."""
+    episodes: int = 15_000
+    """How many."""
+    first_seed: int = TRAINING_SEEDS.start
+    """Seed of the first; the others follow on it. Equal seeds give equal episodes."""
+    overwrite: bool = False
+    """Delete the dataset that is in the folder, whatever it holds."""
 
 
-def write(folder: Path, count: int, first_seed: int = TRAINING_SEEDS.start) -> Path:
-    """A dataset of so many episodes.
+def synthesize(config: SynthesizeConfig, console: Console | None = None) -> Path:
+    """Writes a dataset of made-up episodes.
+
+    Returns:
+        Its folder.
 
     Raises:
-        DatasetError: if the folder holds something else.
+        DatasetError: if the folder holds something else, or a number makes no sense.
     """
-    with DatasetWriter(folder, {"task": TASK, "episodes": count, "first_seed": first_seed}) as writer:
-        for start in range(0, count, SHARD):
+    if config.episodes < 1 or config.first_seed < TRAINING_SEEDS.start:
+        raise DatasetError(
+            f"episodes must be at least 1 and first_seed at least {TRAINING_SEEDS.start:,}, "
+            f"got {config.episodes} and {config.first_seed:,}"
+        )
+    content = {"made up": TASK, "episodes": config.episodes, "first_seed": config.first_seed}
+    with DatasetWriter(config.out, content, config.overwrite) as writer:
+        starts = range(0, config.episodes, SHARD)
+        for start in track(starts, "making pages up", console=console, disable=len(starts) < 3):
             if writer.find(TASK, start // SHARD) is None:
-                made = episodes(min(SHARD, count - start), first_seed + start)
-                writer.write(TASK, [row for rows_ in made for row in rows_], start // SHARD)
-    return folder
+                seeds = range(start, min(config.episodes, start + SHARD))
+                made = [row for seed in seeds for row in episode(config.first_seed + seed)]
+                writer.write(TASK, made, start // SHARD)
+    return config.out

@@ -20,6 +20,7 @@ import tyro
 
 from data_gen.collect import CollectConfig, collect
 from data_gen.dataset import TRAINING_SEEDS
+from data_gen.synthetic import SynthesizeConfig, synthesize
 from envs import tasks
 from policies import checkpoint, start_pages
 from policies.card import with_results
@@ -70,13 +71,15 @@ class Stage:
     """Episodes of the expert per task, collected for this stage."""
     hard: bool = False
     """Whether the episodes of ``HARD`` are collected for this stage."""
+    synthetic: int = 0
+    """Episodes of made-up pages."""
     rollouts: int = 0
     """Episodes per task in which the policy of the stage before acts and the expert labels; 0 in the first stage."""
 
 
 STAGES = (
     Stage(demonstrations=100, steps=3_000, lr=6e-4),
-    Stage(hard=True, steps=5_000, lr=6e-4),
+    Stage(hard=True, synthetic=15_000, steps=5_000, lr=6e-4),
     Stage(rollouts=40, steps=2_000, lr=4e-4),
 )
 """The checkpoint that is shipped learnt from the same kinds and numbers of episodes, but for the rollouts, in more and
@@ -186,6 +189,9 @@ def stage_data(recipe: Recipe, number: int, stage: Stage, before: Path | None) -
         if episodes := HARD.get(task.name):
             out = recipe.work / f"hard{number}" / task.name
             folders.append(collect(replace(usual, out=out, tasks=(task.name,), episodes=episodes, first_seed=first)))
+    if stage.synthetic:
+        made = SynthesizeConfig(recipe.work / f"synthetic{number}", episodes=stage.synthetic, first_seed=first)
+        folders.append(synthesize(made))
     if before is not None and stage.rollouts:
         folders.append(
             collect_with(

@@ -35,6 +35,9 @@ VERBS = {
     "import-demos": Verb(
         "data_gen.human", "ImportDemosConfig", "import_demos", "turn human demonstrations of MiniWoB++ into a dataset"
     ),
+    "synthesize": Verb(
+        "data_gen.synthetic", "SynthesizeConfig", "synthesize", "make up pages and episodes without a browser"
+    ),
     "data": Verb("webagent.data", "DataConfig", "data", "count what a dataset holds, or show it as pictures"),
     "train": Verb("policies.train", "TrainConfig", "train", "train a policy on a dataset"),
     "bootstrap": Verb("webagent.bootstrap", "BootstrapConfig", "bootstrap", "train from a policy's own successes"),
