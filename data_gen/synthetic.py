@@ -186,6 +186,7 @@ def _typed(episode: _Episode, label: str, style: str, kind: str) -> tuple[list[E
     written = label.capitalize() if random.random() < 0.8 else label
     slug = label.replace(" ", "-") if random.random() < 0.8 else episode.word()
     tag = "textarea" if style == "words" and random.random() < 0.15 else "input"
+    block: list[Element | str]
     how = random.random()
     if how < 0.6:
         named = episode.node("label", written, ref=True, for_=slug)
@@ -205,7 +206,8 @@ def _selected(episode: _Episode, label: str, style: str, kind: str) -> tuple[lis
     random = episode.random
     labels = list(dict.fromkeys(episode.value(style) for _ in range(random.randint(3, 6))))
     now = random.randrange(len(labels))
-    options = [episode.node("option", text, **({"selected": ""} if n == now else {})) for n, text in enumerate(labels)]
+    options = [episode.node("option", text) for text in labels]
+    options[now].attributes["selected"] = ""
     written, slug = label.capitalize(), label.replace(" ", "-")
     entry = episode.node("select", *options, ref=True, id=slug)
     named = episode.node("label", written, ref=True, for_=slug)

@@ -49,7 +49,9 @@ class DecoderSteps:
         self._heads = t5.config.num_heads
         self._mask = _additive(mask, hidden.dtype)
         across = [block.layer[1].EncDecAttention for block in self._decoder.block]
-        self._across = [tuple(_split(part(hidden), self._heads) for part in (layer.k, layer.v)) for layer in across]
+        self._across = [
+            (_split(layer.k(hidden), self._heads), _split(layer.v(hidden), self._heads)) for layer in across
+        ]
         self._past: list[tuple[Tensor, Tensor]] = []
         self._length = 0
 
