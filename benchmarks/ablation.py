@@ -18,6 +18,7 @@ import rich
 import tyro
 from rich.table import Table
 
+from data_gen.synthetic import SynthesizeConfig, synthesize
 from policies import checkpoint
 from policies.config import ProcessorConfig
 from policies.images import ImageMode
@@ -35,6 +36,10 @@ class Variant:
     changes: dict[str, Any] = field(default_factory=dict)
     processor: dict[str, Any] = field(default_factory=dict)
     image: ImageMode = "real"
+    length: float = 1.0
+    """Steps, in those of the first variant."""
+    before: float = 0.0
+    """Steps on made-up pages before them, in the same measure."""
 
 
 VARIANTS = {
@@ -47,6 +52,8 @@ VARIANTS = {
     "html only, no pointer head": Variant(processor={"copy": False}, image="none"),
     "html only, no match features": Variant(processor={"match": False}, image="none"),
     "html only, no mimetic start": Variant({"mimetic": False}, image="none"),
+    "html only, made-up pages first": Variant(image="none", before=0.5),
+    "html only, half as long again": Variant(image="none", length=1.5),  # what that costs, on the data itself
 }
 
 
@@ -68,6 +75,8 @@ class Config:
     """Tasks that are played."""
     episodes: int = 25
     """Validation episodes per task."""
+    made_up: int = 10_000
+    """Episodes of `webagent synthesize`, for the variant that begins with them."""
     size: str = "mini"
     """Shape of the network."""
     threads: int = 0
@@ -103,10 +112,16 @@ def measure(config: Config, name: str, seed: int) -> dict[str, list[int]]:
     if file.exists():
         return json.loads(file.read_text())
     settings = TrainConfig(
-        data=config.data, out=place, size=config.size, steps=config.steps, image=variant.image, seed=seed,
-        image_dropout=float(variant.image == "none"), processor=replace(ProcessorConfig(), **variant.processor),
-        threads=config.threads, resume=checkpoint.latest(place) is not None,
+        data=config.data, out=place, size=config.size, steps=round(variant.length * config.steps), image=variant.image,
+        seed=seed, image_dropout=float(variant.image == "none"), threads=config.threads,
+        processor=replace(ProcessorConfig(), **variant.processor), resume=checkpoint.latest(place) is not None,
     )  # fmt: skip
+    if variant.before:
+        made_up = synthesize(SynthesizeConfig(config.work / "made-up", episodes=config.made_up))
+        first = place.with_name(f"{place.name}-made-up")
+        earlier = replace(settings, data=(made_up,), out=first, steps=round(variant.before * config.steps))
+        init = train(replace(earlier, resume=checkpoint.latest(first) is not None))
+        settings = replace(settings, init=init, new_vocabulary=True)
     run = train(replace(settings, **variant.changes))
     played = bench(
         BenchConfig(
