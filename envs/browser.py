@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import os
@@ -108,21 +109,34 @@ def sandbox_wanted() -> bool:
     return not root and os.environ.get("WEBAGENT_SANDBOX") != "0"
 
 
+@dataclass
+class _Driver:
+    """Playwright itself.
+
+    Attributes:
+        playwright: what is called.
+        loop: what runs in the place of the code that calls it, until there is an answer.
+        lost: whether that had to be ended: no call will ever end by itself.
+    """
+
+    playwright: Playwright
+    loop: asyncio.AbstractEventLoop
+    lost: bool = False
+
+
 class _Watchdog:
     """Ends a call that outlasts its deadline: Playwright gives ``evaluate`` and CDP calls none.
 
     It kills the browser; where that frees nobody, because Playwright's driver hangs, the driver; and where Playwright
-    itself has lost its place, as an interrupt (Ctrl-C) in the middle of its event loop can do to it, it interrupts the
-    waiting thread, which has to be the main one.
+    itself has lost its place, as an interrupt (Ctrl-C) in the middle of its event loop can do to it, it has that loop
+    end as by another interrupt.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, driver: _Driver | None = None) -> None:
         self._deadline = float("inf")
         self._victims: list[int] = []
-        self._interrupts = threading.current_thread() is threading.main_thread()
+        self.driver = driver
         self.fired = False
-        self.lost = False
-        """Whether it took the interrupt: no call through this Playwright will ever end by itself."""
         threading.Thread(target=self._watch, name="webagent-watchdog", daemon=True).start()
 
     def _watch(self) -> None:
@@ -132,9 +146,10 @@ class _Watchdog:
                 self._deadline, self.fired = time.monotonic() + GRACE, True
                 if self._victims:
                     kill(self._victims.pop(0))
-                elif self._interrupts and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-                    self.lost = True
-                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                elif self.driver is not None and not self.driver.lost:
+                    self.driver.lost = True
+                    with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                        self.driver.loop.call_soon_threadsafe(_interrupt)
 
     @contextlib.contextmanager
     def limit(self, seconds: float, victims: Iterable[int] = ()) -> Iterator[None]:
@@ -143,18 +158,25 @@ class _Watchdog:
         Raises:
             BrowserFault: if Playwright has lost its place.
         """
-        if self.lost:
+        if self._lost():
             raise BrowserFault(LOST)
         self._victims = [pid for pid in victims if pid]
         self._deadline, self.fired = time.monotonic() + seconds, False
         try:
             yield
         except KeyboardInterrupt:
-            if not self.lost:
+            if not self._lost():
                 raise
             raise BrowserFault(LOST) from None
         finally:
             self._deadline = float("inf")
+
+    def _lost(self) -> bool:
+        return self.driver is not None and self.driver.lost
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt  # the one exception of a callback, besides SystemExit, that ends an event loop
 
 
 def kill(pid: int) -> None:
@@ -198,7 +220,7 @@ class Browser:
         self.close()
         try:
             try:
-                self._launch(_driver(anew=self._watchdog.lost))
+                self._launch(_driver())
             except Error as error:
                 if "onnection closed" not in error.message:
                     raise
@@ -228,16 +250,16 @@ class Browser:
         """
         return self._pipe.session(page) if self._pipe else page.context.new_cdp_session(page)
 
-    def _launch(self, playwright: Playwright) -> None:
+    def _launch(self, driver: _Driver) -> None:
         arguments = [*ARGUMENTS]
         if not self.config.frame_limit:
             arguments += UNLIMITED_FRAMES
         if self.config.file_access:
             arguments.append(FILE_ACCESS)
-        self._watchdog.lost = False
+        self._watchdog.driver = driver
         self._pipe = pipe = self._shared_pipe()
         try:
-            self._browser = playwright.chromium.launch(
+            self._browser = driver.playwright.chromium.launch(
                 executable_path=pipe.executable if pipe else self.executable,
                 headless=self.config.headless,
                 chromium_sandbox=self.sandbox,
@@ -342,25 +364,26 @@ def _child_above(pid: int) -> int:
     return pid
 
 
-_drivers: dict[tuple[int, int], Playwright] = {}
+_drivers: dict[tuple[int, int], _Driver] = {}
 _shared: dict[tuple[int, int, BrowserConfig], Browser] = {}
 
 
-def _driver(anew: bool = False) -> Playwright:
-    """Playwright itself, of which a thread can have but one, whatever the number of its browsers."""
+def _driver(anew: bool = False) -> _Driver:
+    """Playwright, of which a thread can have but one, whatever the number of its browsers."""
     key = (os.getpid(), threading.get_ident())
-    if anew:
+    if anew or (key in _drivers and _drivers[key].lost):
         _stop(key)
     if key not in _drivers:
-        _drivers[key] = sync_playwright().start()
+        _drivers[key] = _Driver(sync_playwright().start(), asyncio.get_running_loop())
         atexit.register(_stop, key)
     return _drivers[key]
 
 
 def _stop(key: tuple[int, int]) -> None:
     if key[0] == os.getpid() and (driver := _drivers.pop(key, None)) is not None:
-        with contextlib.suppress(Exception), _Watchdog().limit(GRACE):
-            driver.stop()
+        driver.lost = False  # it is tried once more, and ended once more where it has to be
+        with contextlib.suppress(Exception), _Watchdog(driver).limit(GRACE):
+            driver.playwright.stop()
 
 
 def shared(config: BrowserConfig = BrowserConfig()) -> Browser:
