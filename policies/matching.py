@@ -42,6 +42,8 @@ FEATURES = (
     *(f"{extreme} number {place} of its row" for extreme in ("smallest", "largest") for place in range(COLUMNS)),
     # the place among its siblings, from 1, as a binary number
     *(f"place, bit {bit}" for bit in range(PLACE_BITS)),
+    "name is quoted as written",  # capitals, signs and all
+    "shape in instruction",  # what a drawn thing is called: a letter, a triangle
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
@@ -51,6 +53,7 @@ _LONGEST_NAME = 12
 _LONGEST_LABEL = 40
 FIELDS = ("input", "textarea", "select")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_DRAWN = {"rect": ("shape", "rectangle"), "circle": ("shape", "circle"), "ellipse": ("shape", "ellipse")}
 
 
 def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: Sequence[Unit],
@@ -80,6 +83,7 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     values = {unit.key for unit in page if unit.part == "value"} - {""}
     quoted = _quoted(instruction)
     spans = [keys for keys in (_keys(words) for words in quoted) if keys]
+    written = {_written(words).strip() for words in quoted} - {""}
     quoted_keys = {key for span in spans for key in span}
     _same(task, instruction, texts, set(), values, _pairs(page))
     _same(past, history, instruction, quoted_keys, values, _pairs(instruction))
@@ -102,7 +106,9 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
             if unit.key in numbers:
                 row[numbers[unit.key]] = 1
     _elements(here, page, _keys(instruction), spans, acted, numbers)
-    _ids(here, page, "".join(" " * unit.space + unit.text for unit in instruction))
+    _as_written(here, page, written)
+    _shapes(here, page, {*_keys(instruction)})
+    _ids(here, page, _written(instruction))
     _extremes(here, page)
     _places(here, page)
     return features
@@ -215,6 +221,34 @@ def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ..
         row[_F["row apart"]] = any(held.values())
         row[[numbers[key] for key in (*held, *name[:_LONGEST_NAME]) if key in numbers]] = 1
         row[_F["actable"]] = bool(element.verbs)
+
+
+def _written(words: Iterable[Unit]) -> str:
+    return "".join(" " * word.space + word.text for word in words)
+
+
+def _as_written(rows: np.ndarray, page: Sequence[Unit], written: set[str]) -> None:
+    for row, unit in zip(rows, page, strict=True):
+        if unit.opens and unit.element is not None and written:
+            row[_F["name is quoted as written"]] = " ".join(element_name(unit.element).split()) in written
+
+
+def _shapes(rows: np.ndarray, page: Sequence[Unit], instruction: set[str]) -> None:
+    for row, unit in zip(rows, page, strict=True):
+        if unit.opens and unit.element is not None:
+            names = _shape_names(unit.element)
+            row[_F["shape in instruction"]] = any({name, f"{name}s"} & instruction for name in names)
+
+
+def _shape_names(element: Element) -> tuple[str, ...]:
+    """What a person would call something that is drawn."""
+    if element.tag == "text":
+        text = element.text.strip()
+        return ("letter",) if text.isalpha() else ("digit", "number") if text.isdigit() else ()
+    if element.tag == "polygon":
+        triangle = len(re.split(r"[\s,]+", element.attributes.get("points", "").strip())) == 2 * 3
+        return ("shape", "triangle") if triangle else ("shape",)
+    return _DRAWN.get(element.tag, ())
 
 
 def _ids(rows: np.ndarray, page: Sequence[Unit], instruction: str) -> None:

@@ -308,3 +308,37 @@ def test_an_id_that_the_instruction_names_is_found_with_its_sign():
     assert [unit.text for unit in units if unit.element is root.find("circle", id="(-1,2)")][:6] == [
         "<circle", "(", "-", "1", ",", "2",
     ]  # fmt: skip
+
+
+def test_a_quoted_name_is_told_from_one_with_other_capitals_and_signs():
+    instruction = [Unit(word.text, space=word.space) for word in split_words('Click on the link "Sit. Amet".')]
+    html = "".join(f"<a ref=1>{name}</a>" for name in ("sit", "Sit amet", "Sit. Amet"))
+    units = page_units(parse_html(html), refs=False)
+    features = match_features(instruction, [], units, [])[len(instruction) :]
+    written = features[:, FEATURES.index("name is quoted as written")]
+    assert [bool(on) for on, unit in zip(written, units, strict=True) if unit.opens] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("a letter", "A"),
+        ("How many digits?", "7"),
+        ("a triangle", "polygon"),
+        ("the shape", "polygon rect circle"),
+        ("an item", ""),
+    ],
+)
+def test_what_is_drawn_is_known_by_the_name_of_its_shape(asked, found):
+    drawn = {
+        "A": "<text ref=0>A</text>",
+        "7": "<text ref=1>7</text>",
+        "polygon": '<polygon ref=2 points="0,0 10,0 5,9"></polygon>',
+        "rect": '<rect ref=3 width="9"></rect>',
+        "circle": '<circle ref=4 r="9"></circle>',
+    }
+    instruction = [Unit(word.text, space=word.space) for word in split_words(asked)]
+    units = page_units(parse_html(f"<svg>{''.join(drawn.values())}</svg>"), refs=False)
+    features = match_features(instruction, [], units, [])[len(instruction) :, FEATURES.index("shape in instruction")]
+    shapes = [(unit, on) for unit, on in zip(units, features, strict=True) if unit.opens and unit.element.tag != "svg"]
+    assert [name for name, (_, on) in zip(drawn, shapes, strict=True) if on] == found.split()
