@@ -25,7 +25,6 @@ from envs import tasks
 from policies import checkpoint, start_pages
 from policies.card import with_results
 from policies.config import ProcessorConfig
-from policies.images import ImageMode
 from policies.train import TrainConfig, train
 from webagent.agents import EMBEDDED
 from webagent.benchmark import BenchConfig, bench
@@ -82,8 +81,15 @@ STAGES = (
     Stage(hard=True, synthetic=15_000, steps=5_000, lr=6e-4),
     Stage(rollouts=40, steps=2_000, lr=4e-4),
 )
-"""The checkpoint that is shipped learnt from the same kinds and numbers of episodes, but for the rollouts, in more and
-shorter stages, which its card tells; these have not been run to their end as they stand."""
+"""The checkpoint that is shipped learnt from the same kinds of episodes, but for the rollouts, in more and shorter
+stages, which its card tells; these have not been run to their end as they stand."""
+
+MEASURED = {
+    "WebGUM's 56 tasks": BenchConfig(suite="webgum56", episodes=100, seeds_from_checkpoint=True),
+    "BrowserGym's 125 tasks": BenchConfig(suite="browsergym125"),
+    "The image off, sixteen tasks": BenchConfig(suite="thin16", image="none", episodes=100, seeds_from_checkpoint=True),
+}
+"""What a new checkpoint is measured by, by the heading in its card."""
 
 
 @dataclass
@@ -96,14 +102,12 @@ class Recipe:
     """Folder of the finished checkpoint."""
     from_nothing: bool = False
     """Begin with fresh weights and a vocabulary of its own, not with the embedded checkpoint."""
-    suite: str = "webgum56"
-    """Tasks that are learnt and measured."""
+    suite: str = "browsergym125"
+    """Tasks that are learnt."""
     recovery: float = 0.25
     """Share of demonstrations with one mistake, from which the expert recovers."""
     workers: int = 4
     """Processes that collect and measure."""
-    eval_episodes: int = 100
-    """Evaluation episodes per task, with the image and with the image off."""
     training: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             data=(),
@@ -139,6 +143,17 @@ def main(recipe: Recipe) -> None:
         run = train(
             replace(recipe.training, data=data, out=out, init=run, steps=stage.steps, lr=stage.lr, resume=resume)
         )
+    assert run is not None
+    publish(recipe, run)
+
+
+def publish(recipe: Recipe, run: Path) -> None:
+    """Writes the finished checkpoint, measures it, and writes down in its card what came out.
+
+    Args:
+        recipe: the settings.
+        run: training run, or its checkpoint.
+    """
     model, processor, card = checkpoint.load(run)
     # bfloat16 halves the file; what is measured below is what is shipped.
     pages = start_pages.read(checkpoint.locate(run))
@@ -147,19 +162,9 @@ def main(recipe: Recipe) -> None:
         start_pages.write(recipe.out, pages)
     policy = EMBEDDED if recipe.out == checkpoint.EMBEDDED else str(recipe.out)
     sections = []
-    images: dict[ImageMode, str] = {"real": "With the image", "none": "With the image off"}
-    for image, title in images.items():
-        results = bench(
-            BenchConfig(
-                policy=policy,
-                suite=recipe.suite,
-                image=image,
-                workers=recipe.workers,
-                episodes=recipe.eval_episodes,
-                seeds_from_checkpoint=True,
-                out=recipe.work / f"measured-{image}",
-            )
-        )
+    for number, (title, config) in enumerate(MEASURED.items()):
+        out = recipe.work / f"measured{number}"
+        results = bench(replace(config, policy=policy, workers=recipe.workers, out=out))
         sections.append(f"### {title}\n\n{_table(results)}")
     checkpoint.write_card(recipe.out, with_results(card, "\n\n".join(sections)))
 
