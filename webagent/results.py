@@ -17,7 +17,7 @@ from webagent.config import BenchConfig
 from webagent.episodes import EpisodeResult, TaskResult
 from webagent.output import UsageError
 from webagent.protocols import Protocol
-from webagent.statistics import Interval, bootstrap_interval_over_tasks, bootstrap_mean_interval
+from webagent.statistics import Interval, bootstrap_mean_interval
 
 SCHEMA = "webagent-benchmark/2"
 """Names the layout of the results file. It is no dataset: evaluation must never pass for training data."""
@@ -128,7 +128,8 @@ class BenchResult:
     @cached_property
     def interval_over_tasks(self) -> Interval:
         """The mean's, if the tasks are taken for a sample of tasks."""
-        return bootstrap_interval_over_tasks([row.successes for row in self.tasks], [row.scored for row in self.tasks])
+        successes, episodes = [row.successes for row in self.tasks], [row.scored for row in self.tasks]
+        return bootstrap_mean_interval(successes, episodes, over_tasks=True)
 
     @property
     def absent(self) -> dict[str, Any] | None:

@@ -49,17 +49,25 @@ def wilson_interval(successes: int, episodes: int, level: float = 0.95) -> Inter
 
 
 def bootstrap_mean_interval(
-    successes: Sequence[int], episodes: Sequence[int], level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    successes: Sequence[int],
+    episodes: Sequence[int],
+    *,
+    over_tasks: bool = False,
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
 ) -> Interval:
-    """The percentile bootstrap interval (Efron 1979) of the mean success rate over a fixed set of tasks.
+    """The percentile bootstrap interval (Efron 1979) of the mean success rate over tasks.
 
-    The episodes of each task are drawn anew, the tasks are not: the suite is given, it is no sample of tasks.
-    Drawing n of n yes-or-no outcomes with replacement is a binomial draw, which is what happens here. A bootstrap of
-    equal outcomes has no width: there it is Wilson's interval of all episodes together.
+    The episodes of each task are drawn anew. Drawing n of n yes-or-no outcomes with replacement is a binomial draw,
+    which is what happens here. A bootstrap of equal outcomes has no width: there it is Wilson's interval, of all
+    episodes together, or with each task as one observation.
 
     Args:
         successes: of each task.
         episodes: of each task; tasks without any are left out.
+        over_tasks: whether the tasks are a sample of tasks, and are drawn anew too. That answers another question, how
+            such a policy would do on other tasks of this kind, and is wider. Otherwise the suite is given.
         level: coverage, in (0, 1).
         resamples: bootstrap draws.
         seed: of the draws, so that equal results have equal intervals.
@@ -73,39 +81,10 @@ def bootstrap_mean_interval(
     if n.size == 0:
         return Interval(0.0, 1.0)
     if k.sum() in (0, n.sum()):
-        return wilson_interval(int(k.sum()), int(n.sum()), level)
-    means = (np.random.default_rng(seed).binomial(n, k / n, size=(resamples, n.size)) / n).mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))
-
-
-def bootstrap_interval_over_tasks(
-    successes: Sequence[int], episodes: Sequence[int], level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Interval:
-    """The same interval where the tasks are a sample of tasks: they are drawn anew too, and then their episodes.
-
-    It answers another question, how such a policy would do on other tasks of this kind, and is wider. Where all
-    outcomes are the same, it is Wilson's interval with each task as one observation.
-
-    Args:
-        successes: of each task.
-        episodes: of each task; tasks without any are left out.
-        level: coverage, in (0, 1).
-        resamples: bootstrap draws.
-        seed: of the draws.
-
-    Returns:
-        The interval; (0, 1) if no task has an episode.
-    """
-    n = np.asarray(episodes, dtype=np.int64)
-    k = np.asarray(successes, dtype=np.int64)[n > 0]
-    n = n[n > 0]
-    if n.size == 0:
-        return Interval(0.0, 1.0)
-    if k.sum() in (0, n.sum()):
-        return wilson_interval(n.size if k.sum() else 0, n.size, level)
+        counted = np.ones_like(n) if over_tasks else n
+        return wilson_interval(int(counted.sum()) if k.sum() else 0, int(counted.sum()), level)
     random = np.random.default_rng(seed)
-    tasks = random.integers(n.size, size=(resamples, n.size))
-    means = (random.binomial(n[tasks], (k / n)[tasks]) / n[tasks]).mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    tasks = random.integers(n.size, size=(resamples, n.size)) if over_tasks else np.arange(n.size)
+    drawn = random.binomial(n[tasks], (k / n)[tasks], size=(resamples, n.size))
+    low, high = np.quantile((drawn / n[tasks]).mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))

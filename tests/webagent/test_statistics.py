@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webagent.statistics import bootstrap_interval_over_tasks, bootstrap_mean_interval, wilson_interval
+from webagent.statistics import bootstrap_mean_interval, wilson_interval
 
 
 @given(st.integers(1, 500), st.data(), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
@@ -57,7 +57,7 @@ def test_bootstrap_interval_repeats_and_leaves_out_tasks_without_episodes():
 def test_a_mean_of_equal_outcomes_keeps_a_width(rate, bound):
     found = bootstrap_mean_interval([10 * rate, 20 * rate], [10, 20])
     assert found == wilson_interval(30 * rate, 30)
-    assert bootstrap_interval_over_tasks([10 * rate, 20 * rate], [10, 20]) == wilson_interval(2 * rate, 2)
+    assert bootstrap_mean_interval([10 * rate, 20 * rate], [10, 20], over_tasks=True) == wilson_interval(2 * rate, 2)
     assert getattr(found, bound) == rate
 
 
@@ -66,7 +66,7 @@ def test_the_interval_over_tasks_is_near_that_of_a_two_stage_bootstrap_and_wider
     rates, episodes = np.array([0.9, 0.2, 0.6, 0.8, 0.5, 1.0, 0.3, 0.7]), 50
     successes = [round(rate * episodes) for rate in rates]
     error = math.sqrt((rates.var() + (rates * (1 - rates)).mean() / episodes) / len(rates))
-    found = bootstrap_interval_over_tasks(successes, [episodes] * 8)
+    found = bootstrap_mean_interval(successes, [episodes] * 8, over_tasks=True)
     assert found == pytest.approx((rates.mean() - 1.96 * error, rates.mean() + 1.96 * error), abs=0.015)
     over_episodes = bootstrap_mean_interval(successes, [episodes] * 8)
     assert found.low < over_episodes.low < over_episodes.high < found.high
