@@ -81,8 +81,9 @@ STAGES = (
     Stage(hard=True, synthetic=15_000, steps=5_000, lr=6e-4),
     Stage(rollouts=40, steps=2_000, lr=4e-4),
 )
-"""The checkpoint that is shipped learnt from the same kinds of episodes, but for the rollouts, in more and shorter
-stages, which its card tells; these have not been run to their end as they stand."""
+"""The checkpoint that is shipped learnt from episodes of WebGUM's 56 tasks alone, without the made-up ones and the
+rollouts, in more and shorter stages, which its card tells. These have not been run to their end as they stand. One
+stage of 1,800 steps on all tasks, from that checkpoint, made the 56 worse: 95.3 % in place of 97.8 %."""
 
 MEASURED = {
     "WebGUM's 56 tasks": BenchConfig(suite="webgum56", episodes=100, seeds_from_checkpoint=True),
