@@ -22,6 +22,7 @@ from rich.progress import track
 from data_gen.dataset import decode_screenshot, read_dataset
 from envs.action import Action
 from policies import tokens
+from policies.batches import like_lengths
 from policies.images import ImageMode, stand_in
 from policies.processor import Example, Processor, TargetError, history_item
 
@@ -128,13 +129,7 @@ class Samples:
             limit: most input tokens of a group, padding included; a single longer row is a group of its own.
             padding: most of them that may be padding.
         """
-        groups: list[list[int]] = [[]]
-        for row in rows[np.argsort(self.lengths[rows], kind="stable")].tolist():
-            padded = (len(groups[-1]) + 1) * int(self.lengths[row])
-            if padded > limit or padded - int(self.lengths[[*groups[-1], row]].sum()) > padding:
-                groups.append([])
-            groups[-1].append(row)
-        return [np.array(group) for group in groups if group]
+        return [rows[group] for group in like_lengths(self.lengths[rows], limit, padding)]
 
     def collate(
         self, rows: np.ndarray, rng: np.random.Generator | None = None, image_dropout: float = 0.0
@@ -201,9 +196,25 @@ class TaskSampler:
         chosen = np.random.default_rng((self._seed, step)).choice(len(names), size=count, p=weights / weights.sum())
         return np.array([self._next(names[index]) for index in chosen])
 
-    def reweigh(self, errors: dict[str, float], floor: float = 0.05) -> None:
-        """Gives each task the weight of its error, 0 to 1, and at least ``floor`` so that none is forgotten."""
-        self.state["weights"] |= {task: max(error, floor) for task, error in errors.items() if task in self._rows}
+    def reweigh(self, errors: dict[str, float], episodes: dict[str, int], floor: float = 0.15) -> None:
+        """Gives each task the weight of its error.
+
+        A handful of held-out episodes says little, and none says nothing: each error is drawn towards the mean of all
+        as though by one episode more, and a task without one has the mean.
+
+        Args:
+            errors: task -> share of its held-out episodes that failed, 0 to 1.
+            episodes: task -> how many those are.
+            floor: least weight, so that no task is forgotten. At 0.05, where some tasks stay at an error of 1, those
+                that are solved get a tenth of the samples and are lost again.
+        """
+        if not errors:
+            return
+        mean = sum(errors.values()) / len(errors)
+        for task in self._rows:
+            count = episodes.get(task, 0)
+            error = (errors.get(task, 0.0) * count + mean) / (count + 1)
+            self.state["weights"][task] = max(error, floor)
 
     def _next(self, task: str) -> int:
         rows = self._rows[task]

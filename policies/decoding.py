@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from envs.action import PAGE_VERBS, Action
+from policies.batches import like_lengths
 from policies.model import NEVER, Encoded, WebAgentModel
 from policies.processor import Example, Processor
 from policies.stepping import DecoderSteps
 from policies.writer import View, Writer
+
+BATCH_TOKENS, BATCH_PADDING = 4096, 256
+"""Most text tokens of a batch on a CPU, and most of them that may be padding."""
 
 
 class Decision(NamedTuple):
@@ -47,6 +52,17 @@ def decode(model: WebAgentModel, processor: Processor, examples: Sequence[Exampl
         For each example the likeliest action found. Every one is of a form that the page takes; ``wait`` where the
         search came to no end.
     """
+    if next(model.parameters()).device.type != "cpu":  # there a pass costs more than its padding
+        return _decode(model, processor, examples, beams, verbs)
+    decisions: dict[int, Decision] = {}
+    for group in like_lengths(np.array([len(e) for e in examples], int), limit=BATCH_TOKENS, padding=BATCH_PADDING):
+        decided = _decode(model, processor, [examples[number] for number in group], beams, verbs)
+        decisions |= zip(group.tolist(), decided, strict=True)
+    return [decisions[number] for number in range(len(examples))]
+
+
+def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Example], beams: int,
+            verbs: Sequence[str]) -> list[Decision]:  # fmt: skip
     device = next(model.parameters()).device
     batch = {name: tensor.to(device) for name, tensor in processor.collate(examples).items()}
     encoded = model.encode(batch)
@@ -69,12 +85,14 @@ def decode(model: WebAgentModel, processor: Processor, examples: Sequence[Exampl
         hidden = decoder(inputs, before)
         kinds = torch.tensor([[int(h.writer.kind)] for h in live], device=device)
         allowed = torch.tensor([[h.writer.allowed] for h in live], device=device)
-        scores = model.scores(hidden, encoded, batch, kinds, allowed, last[:, 1:])[:, 0]
+        choices = [hypothesis.writer.choices() for hypothesis in live]
+        among = np.flatnonzero(np.any([tokens for tokens, _ in choices], axis=0))
+        few = torch.from_numpy(among).to(device) if len(among) < vocabulary // 8 else None
+        scores = model.scores(hidden, encoded, batch, kinds, allowed, last[:, 1:], few)[:, 0]
         if not model.config.copy:
             scores = scores[:, :vocabulary]
         open_ = torch.ones_like(scores, dtype=torch.bool)
-        for row, hypothesis in enumerate(live):
-            tokens, places = hypothesis.writer.choices()
+        for row, (tokens, places) in enumerate(choices):
             open_[row, :vocabulary] = torch.from_numpy(tokens).to(device)
             if places is not None and scores.shape[1] > vocabulary:
                 open_[row, vocabulary:] = False

@@ -80,6 +80,7 @@ class WebAgentModel(nn.Module):
             self.vit = timm.create_model(
                 config.vit, pretrained=False, num_classes=0, img_size=self.grid, **config.vit_args
             )
+            self.vit.patch_embed.proj = PatchProjection(self.vit.patch_embed.proj)
             self.image_in = nn.Linear(self.vit.num_features, width)
             self.frame_embedding = nn.Embedding(config.frames, width)
             mean, std = torch.tensor(config.pixel_mean), torch.tensor(config.pixel_std)
@@ -152,6 +153,16 @@ class WebAgentModel(nn.Module):
 
     def encode(self, batch: dict[str, Tensor]) -> Encoded:
         """Runs the ViT, where the batch has frames, and the encoder."""
+        inputs, mask = self.embed(batch)
+        if torch.is_inference_mode_enabled():
+            hidden = run_encoder(self.t5, inputs, mask)
+        else:
+            hidden = self.t5.encoder(inputs_embeds=inputs, attention_mask=mask).last_hidden_state
+        text = hidden[:, -batch["input_ids"].shape[1] :]
+        return Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text)
+
+    def embed(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The encoder's input, float [B, S, d_model], images before text, and its mask, bool [B, S]."""
         inputs = self.t5.shared(batch["input_ids"])
         mask = batch["attention_mask"]
         if self.config.match:
@@ -159,17 +170,10 @@ class WebAgentModel(nn.Module):
             inputs = inputs + self.feature_embedding(features.to(inputs.dtype))
             if self.config.alike:
                 inputs = inputs + self.alike(batch["input_ids"], features, batch["words"], batch["verbs"] != 0)
-        images = 0
         if self.config.vit and "frames" in batch:
             pictures, shown = self._pictures(batch, len(inputs), inputs.dtype)
-            images = pictures.shape[1]
             inputs, mask = torch.cat([pictures, inputs], 1), torch.cat([shown, mask], 1)
-        if torch.is_inference_mode_enabled():
-            hidden = run_encoder(self.t5, inputs, mask)
-        else:
-            hidden = self.t5.encoder(inputs_embeds=inputs, attention_mask=mask).last_hidden_state
-        text = hidden[:, images:]
-        return Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text)
+        return inputs, mask
 
     def decoder_inputs(self, encoded: Encoded, tokens: Tensor, places: Tensor) -> Tensor:
         """What the decoder sees of the steps so far, the start token before them.
@@ -196,7 +200,7 @@ class WebAgentModel(nn.Module):
         return inputs
 
     def scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
-               before: Tensor) -> Tensor:  # fmt: skip
+               before: Tensor, among: Tensor | None = None) -> Tensor:  # fmt: skip
         """Logits of every token, and after them of every place where that is possible; ``NEVER`` where not allowed.
 
         Args:
@@ -206,11 +210,13 @@ class WebAgentModel(nn.Module):
             kinds: int64 [B, T], what each step decides.
             allowed: int64 [B, T], bits of the verbs that fit.
             before: int64 [B, T], the place that the step before points at, or -1.
+            among: int64 [N], the tokens that can be meant; where it is given, others are ``NEVER`` without being
+                worked out. Reading the whole head takes a small network longer than the rest of a step.
 
         Returns:
             float32 [B, T, vocabulary of the processor + L] with copying, else [B, T, vocabulary of the T5].
         """
-        logits = self.logits(hidden).float()
+        logits = self.logits(hidden, among).float()
         if not self.config.copy:
             return logits
         may = batch["vocabulary_masks"][kinds.clamp(min=0)]
@@ -232,11 +238,15 @@ class WebAgentModel(nn.Module):
         open_ = (points & ((batch["verbs"][:, None] & allowed[..., None]) != 0)) | (copies & batch["words"][:, None])
         return torch.cat([logits, places.masked_fill(~open_, NEVER)], -1)
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """The vocabulary's logits, as transformers' T5 computes them."""
+    def logits(self, hidden: Tensor, among: Tensor | None = None) -> Tensor:
+        """The vocabulary's logits, as transformers' T5 computes them; ``NEVER`` beside the tokens ``among`` it."""
         if self.t5.config.scale_decoder_outputs:
             hidden = hidden * self.t5.config.d_model**-0.5
-        return self.t5.lm_head(hidden)
+        head = self.t5.lm_head
+        if among is None:
+            return head(hidden)
+        nowhere = hidden.new_full((*hidden.shape[:-1], len(head.weight)), NEVER)
+        return nowhere.index_copy(-1, among, hidden @ head.weight[among].T)
 
     def parameter_groups(self, lr: float, weight_decay: float = 0.01) -> list[dict[str, Any]]:
         """Groups for AdamW, each with its own ``lr``; a schedule scales them.
@@ -265,7 +275,10 @@ class WebAgentModel(nn.Module):
         return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
 
     def _pictures(self, batch: dict[str, Tensor], size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Image tokens [B, frames * tokens of a frame, d_model], and which of them there are, bool."""
+        """Image tokens [B, frames * tokens of a frame, d_model], and which of them there are, bool.
+
+        Frames that no row of the batch has, at the beginning, are left out.
+        """
         index, frames = batch["frame_index"], self.config.frames
         pixels = batch["frames"].permute(0, 3, 1, 2).to(dtype)
         pixels = (pixels - self.pixel_mean) / self.pixel_std
@@ -279,7 +292,28 @@ class WebAgentModel(nn.Module):
         shown = torch.zeros(size * frames, tokens.shape[1], dtype=torch.bool, device=index.device).index_fill(
             0, index, True
         )
-        return pictures.view(size, -1, tokens.shape[-1]).to(dtype), shown.view(size, -1)
+        # Of a first page there is no screenshot but the present one; what stands before it is not worth encoding.
+        absent = int((index % frames).min()) * tokens.shape[1]
+        return pictures.view(size, -1, tokens.shape[-1])[:, absent:].to(dtype), shown.view(size, -1)[:, absent:]
+
+
+class PatchProjection(nn.Module):
+    """A convolution whose steps are as long as its kernel, as one product of matrices: three times as fast on a CPU.
+
+    Args:
+        convolution: timm's; the parameters are taken over.
+    """
+
+    def __init__(self, convolution: nn.Conv2d):
+        super().__init__()
+        self.weight, self.bias, self.size = convolution.weight, convolution.bias, convolution.kernel_size
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """float [B, C, H, W] -> float [B, d, H / height, W / width], the patches' projections."""
+        (height, width), (batch, channels) = self.size, pixels.shape[:2]
+        cut = pixels.unflatten(3, (-1, width)).unflatten(2, (-1, height)).permute(0, 2, 4, 1, 3, 5)
+        cut = cut.reshape(batch, *cut.shape[1:3], channels * height * width)
+        return nn.functional.linear(cut, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 def build_t5(arguments: dict[str, Any]) -> T5ForConditionalGeneration:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -184,7 +185,8 @@ def train(config: TrainConfig) -> Path:
     def evaluate() -> None:
         groups = data.micro_batches(tests[rank::world], config.micro_tokens, config.padding)
         run.held_out = held_out_accuracy(average, data, tests, groups, accelerator, bool(config.bf16), image)
-        sampler.reweigh({task: 1 - result["episodes"] for task, result in run.held_out.items()})
+        errors = {task: 1 - result["episodes"] for task, result in run.held_out.items()}
+        sampler.reweigh(errors, Counter(data.tasks[np.unique(data.starts[tests])].tolist()))
 
     if config.init and not run.step:
         evaluate()  # what the earlier stage has learnt already needs few samples

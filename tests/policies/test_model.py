@@ -143,6 +143,16 @@ def test_frames_are_told_apart():
     assert losses[2] == losses[3]
 
 
+def test_a_first_page_is_the_same_beside_one_with_two_screenshots_and_takes_less():
+    processor = Processor(ProcessorConfig(), OWN)
+    model = tiny().eval()
+    frame = torch.zeros(210, 160, 3, dtype=torch.uint8).numpy()
+    one, two = (processor.encode(TABS, frames=n * [frame], action=Action("click", (3,))) for n in (1, 2))
+    alone, both = model.encode(processor.collate([one])), model.encode(processor.collate([one, two]))
+    torch.testing.assert_close(alone.text[0], both.text[0])
+    assert both.hidden.shape[1] - alone.hidden.shape[1] == 35
+
+
 def test_scores_leave_open_what_the_page_takes():
     processor = Processor(ProcessorConfig(), OWN)
     inputs = batch(processor)

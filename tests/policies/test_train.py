@@ -428,9 +428,14 @@ class TestTaskSampler:
 
     def test_a_task_that_does_badly_is_drawn_more(self):
         sampler = TaskSampler(self.TASKS, np.arange(44), 0)
-        sampler.reweigh({"a": 0.9, "b": 0.0, "unknown": 1.0})
+        sampler.reweigh({"a": 0.9, "b": 0.0, "unknown": 0.9}, {"a": 99, "b": 99, "unknown": 1})
         share = np.mean(self.TASKS[sampler.draw(0, 2000)] == "a")
-        assert 0.92 < share < 0.97  # 0.9 against the floor of 0.05
+        assert 0.83 < share < 0.89  # 0.9 against the floor of 0.15
+
+    def test_what_few_held_out_episodes_say_counts_little(self):
+        sampler = TaskSampler(self.TASKS, np.arange(44), 0)
+        sampler.reweigh({"a": 1.0, "unknown": 0.2}, {"a": 1, "unknown": 9})
+        assert sampler.state["weights"] == pytest.approx({"a": 0.8, "b": 0.6})
 
     def test_every_row_once_before_any_twice(self):
         drawn = TaskSampler(self.TASKS, np.arange(44), 0).draw(0, 200)
