@@ -77,7 +77,7 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
         if [h.row for h in live] != rows:
             before = torch.tensor([h.row for h in live], device=device)
             encoded = Encoded(*(tensor[before] for tensor in encoded))
-            batch |= {name: batch[name][before] for name in ("words", "following", "verbs")}
+            batch |= {name: batch[name][before] for name in ("words", "following", "verbs", "boxed")}
             rows = [*range(len(live))]
         last = torch.tensor([[h.token, h.place] for h in live], device=device)
         steps = slice(0, 1 if step else 0)

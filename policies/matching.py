@@ -44,6 +44,8 @@ FEATURES = (
     *(f"place, bit {bit}" for bit in range(PLACE_BITS)),
     "name is quoted as written",  # capitals, signs and all
     "shape in instruction",  # what a drawn thing is called: a letter, a triangle
+    *(f"place after {2**PLACE_BITS - 1}, bit {bit}" for bit in range(PLACE_BITS)),  # where there are more siblings
+    "place is the ordinal",  # of an element among its siblings, of a word in its text: the 6th that is asked for
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
@@ -53,6 +55,7 @@ _LONGEST_NAME = 12
 _LONGEST_LABEL = 40
 FIELDS = ("input", "textarea", "select")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _DRAWN = {"rect": ("shape", "rectangle"), "circle": ("shape", "circle"), "ellipse": ("shape", "ellipse")}
 
 
@@ -110,7 +113,9 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     _shapes(here, page, {*_keys(instruction)})
     _ids(here, page, _written(instruction))
     _extremes(here, page)
-    _places(here, page)
+    ordinals = {int(found[1]) for key in _keys(instruction) if (found := _ORDINAL.fullmatch(key))}
+    _places(here, page, ordinals)
+    _word_places(here, page, ordinals)
     return features
 
 
@@ -299,7 +304,7 @@ def _figures(element: Element) -> tuple[float, ...]:
     return tuple(float(number.replace(",", "")) for number in _NUMBER.findall(text))
 
 
-def _places(rows: np.ndarray, page: Sequence[Unit]) -> None:
+def _places(rows: np.ndarray, page: Sequence[Unit], ordinals: set[int]) -> None:
     """Of what alone stands in a wrapper, the wrapper's place counts."""
     for row, unit in zip(rows, page, strict=True):
         holder, siblings = unit.element, list[Element]()
@@ -309,9 +314,20 @@ def _places(rows: np.ndarray, page: Sequence[Unit]) -> None:
             holder = holder.parent
         if holder.parent is not None:
             place = 1 + next(number for number, sibling in enumerate(siblings) if sibling is holder)
-            place = min(place, 2**PLACE_BITS - 1)
+            row[_F["place is the ordinal"]] = place in ordinals
+            most = 2**PLACE_BITS - 1
             for bit in range(PLACE_BITS):
-                row[_F[f"place, bit {bit}"]] = place >> bit & 1
+                row[_F[f"place, bit {bit}"]] = min(place, most) >> bit & 1
+                row[_F[f"place after {most}, bit {bit}"]] = min(max(0, place - most), most) >> bit & 1
+
+
+def _word_places(rows: np.ndarray, page: Sequence[Unit], ordinals: set[int]) -> None:
+    """Signs do not count."""
+    counts: Counter[int] = Counter()
+    for row, unit in zip(rows, page, strict=True):
+        if unit.key and unit.part == "text":
+            counts[id(unit.element)] += 1
+            row[_F["place is the ordinal"]] = counts[id(unit.element)] in ordinals
 
 
 def _elements_of(parent: Element) -> list[Element]:

@@ -232,10 +232,11 @@ class WebAgentModel(nn.Module):
         after = torch.where(before >= 0, batch["following"].gather(1, before.clamp(min=0)), 0)
         follows = (torch.arange(key.shape[1], device=key.device) == after[..., None]) & (after > 0)[..., None]
         word = word + self.follow * follows
-        points = ((kinds == Kind.START) | (kinds == Kind.REF))[..., None]
+        points, tells = ((kinds == Kind.START) | (kinds == Kind.REF))[..., None], (kinds == Kind.POINT)[..., None]
         copies = ((kinds == Kind.TEXT) | (kinds == Kind.LABEL) | (kinds == Kind.LABELS))[..., None]
-        places = torch.where(points, element, word)
+        places = torch.where(points | tells, element, word)
         open_ = (points & ((batch["verbs"][:, None] & allowed[..., None]) != 0)) | (copies & batch["words"][:, None])
+        open_ |= tells & batch["boxed"][:, None]
         return torch.cat([logits, places.masked_fill(~open_, NEVER)], -1)
 
     def logits(self, hidden: Tensor, among: Tensor | None = None) -> Tensor:

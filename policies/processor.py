@@ -21,6 +21,7 @@ from envs.html import parse_html
 from policies.config import ProcessorConfig
 from policies.matching import element_name, match_features
 from policies.page import Unit, page_units, prune
+from policies.points import SIDES
 from policies.steps import FREE_VERBS, VERBS, Kind, verb_bits
 from policies.targets import ALTERNATIVES, Source, Step, TargetError, action_steps
 from policies.vocabulary import DOCUMENT, END, ERROR, HISTORY, KEYS, NEXT, PAD, Vocabulary, split_words
@@ -73,6 +74,8 @@ class Example:
         verbs: int32 [L], at the place of each element that can be acted on, the bits of its verbs; else 0.
         units: the words and markup themselves, for decoding; None in training, where they only cost memory.
         places: for each unit, its first token.
+        boxed: bool [L], at the place of each element that a pixel can be told from.
+        boxes: at each of those places the element's x, y, width, height; for decoding, None in training.
         frames: the last screenshots, oldest first, uint8 H x W x 3, or None.
         kinds: int8 [T], ``Kind`` of each decoder step.
         tokens: int32 [T], the token that is right, or -1.
@@ -87,6 +90,8 @@ class Example:
     verbs: np.ndarray
     units: tuple[Unit, ...] | None
     places: np.ndarray | None
+    boxed: np.ndarray
+    boxes: dict[int, np.ndarray] | None
     frames: Sequence[np.ndarray | None]
     kinds: np.ndarray
     tokens: np.ndarray
@@ -180,6 +185,7 @@ class Processor:
         places = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int32)
         length = int(lengths.sum())
         words, following, verbs = np.zeros(length, bool), np.zeros(length, np.int16), np.zeros(length, np.int32)
+        seen: dict[int, np.ndarray] = {}
         for number, unit in enumerate(units):
             place = places[number]
             if unit.kind == "word":
@@ -188,10 +194,14 @@ class Processor:
                     following[place] = places[number + 1]
             elif unit.opens and unit.element is not None:
                 verbs[place] = verb_bits(unit.element.verbs)
+                if boxes is not None and unit.element.index < len(boxes) and boxes[unit.element.index, 2:].all():
+                    seen[int(place)] = boxes[unit.element.index]
+        boxed = np.zeros(length, bool)
+        boxed[[*seen]] = True
         steps: list[Step] = []
         if action is not None:
             parts = np.repeat([0, 2, 1], [len(instruction), len(past), len(page)]).tolist()
-            source = Source(units, places.tolist(), parts)
+            source = Source(units, places.tolist(), parts, seen)
             steps = action_steps(action, source, self.vocabulary, self.config.copy, self.config.max_steps)
         targets = np.full((len(steps), ALTERNATIVES), -1, np.int16)
         for row, step in zip(targets, steps, strict=True):
@@ -204,6 +214,8 @@ class Processor:
             verbs=verbs,
             units=tuple(units) if action is None else None,
             places=places if action is None else None,
+            boxed=boxed,
+            boxes=seen if action is None else None,
             frames=list(frames),
             kinds=np.array([step.kind for step in steps], np.int8),
             tokens=np.array([step.token for step in steps], np.int32),
@@ -234,6 +246,7 @@ class Processor:
             "words": _pad([e.words for e in examples], length, 0, bool),
             "following": _pad([e.following for e in examples], length, 0, np.int64),
             "verbs": _pad([e.verbs for e in examples], length, 0, np.int64),
+            "boxed": _pad([e.boxed for e in examples], length, 0, bool),
             "vocabulary_masks": torch.from_numpy(self.vocabulary_masks()),
             "verb_ids": torch.tensor([self.vocabulary.symbols[verb] for verb in VERBS]),
         }
@@ -267,6 +280,7 @@ class Processor:
         masks[Kind.KEYS, [symbols[key] for key in KEYS]] = True
         masks[[Kind.NUMBER, Kind.TEXT, Kind.LABEL, Kind.LABELS]] = text
         masks[[Kind.NUMBER, Kind.TEXT, Kind.LABELS], symbols[END]] = True
+        masks[Kind.NUMBER, [symbols[side] for sides in SIDES for side in sides]] = True
         masks[[Kind.LABEL, Kind.LABELS], symbols[NEXT]] = True
         return masks
 

@@ -6,7 +6,8 @@ With copying, the element comes first and then what to do with it, so the verb i
     verb, arguments                                press, wait, click_xy, ...
     page, direction                                scroll page
 
-A string is words pointed at and tokens, then END; the strings of ``select`` end in NEXT each, the last END closes them.
+A pixel is told from an element (``policies.points``). A string is words pointed at and tokens, then END; the strings of
+``select`` end in NEXT each, the last END closes them.
 Without copying an action is its verb, then its arguments as text, each closed by END: the plain published decoder.
 """
 
@@ -21,6 +22,7 @@ VERBS = tuple(SIGNATURES)
 REF_VERBS = tuple(verb for verb, kinds in SIGNATURES.items() if kinds and kinds[0].startswith("ref"))
 """Verbs whose first argument is an element (or, to scroll, the page)."""
 FREE_VERBS = tuple(verb for verb in VERBS if verb not in REF_VERBS)
+PIXEL_VERBS = tuple(verb for verb in FREE_VERBS if "pixel" in SIGNATURES[verb])
 
 
 class Kind(IntEnum):
@@ -41,6 +43,8 @@ class Kind(IntEnum):
     """A word or token of a string of several, or its NEXT."""
     LABELS = 8
     """The same at a string's beginning, where END closes them all."""
+    POINT = 9
+    """With copying: an element that a pixel is told from."""
 
 
 def verb_bit(verb: str) -> int:

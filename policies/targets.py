@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+
 from envs.action import PAGE, SIGNATURES, Action
 from policies.page import Unit
-from policies.steps import VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
+from policies.points import code, nearest
+from policies.steps import PIXEL_VERBS, VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
 from policies.vocabulary import END, KEYS, NEXT, Vocabulary, Word, split_words
 
 ALTERNATIVES = 4
@@ -40,6 +43,8 @@ class Source(NamedTuple):
     """The first token of each."""
     parts: Sequence[int]
     """0, 1 or 2 for each unit: of the instruction, the page, the history; copies come rather from the lower."""
+    boxes: Mapping[int, np.ndarray]
+    """Place of each element that can be seen -> its x, y, width, height."""
 
 
 def action_steps(action: Action, source: Source, vocabulary: Vocabulary, copy: bool, max_steps: int) -> list[Step]:
@@ -64,6 +69,9 @@ def action_steps(action: Action, source: Source, vocabulary: Vocabulary, copy: b
         arguments = arguments[1:] if verb == "scroll" else arguments
     else:
         steps = [Step(Kind.VERB, symbols[verb])]
+    if copy and verb in PIXEL_VERBS:
+        steps += _point_steps(action, source, vocabulary)
+        arguments = []
     several = any(kind.endswith("*") for kind in SIGNATURES[verb])
     for kind, argument in arguments:
         if kind.startswith("string"):
@@ -86,6 +94,20 @@ def action_steps(action: Action, source: Source, vocabulary: Vocabulary, copy: b
     if len(steps) > max_steps:
         raise TargetError(f"{str(action)[:80]!r}: {len(steps)} decoder steps; at most {max_steps}")
     return steps
+
+
+def _point_steps(action: Action, source: Source, vocabulary: Vocabulary) -> Iterator[Step]:
+    start = None
+    for pixel in zip(action.args[::2], action.args[1::2], strict=True):
+        start = nearest([int(coordinate) for coordinate in pixel], source.boxes, start)
+        if start is None:
+            raise TargetError(
+                f"{str(action)!r}: the page shows no element, with its box, that a pixel could be told from"
+            )
+        yield Step(Kind.POINT, places=[start.place])
+        for offset in (start.across, start.down):
+            for token in (*code(offset, vocabulary), vocabulary.symbols[END]):
+                yield Step(Kind.NUMBER, token)
 
 
 def _string_steps(text: str, source: Source, vocabulary: Vocabulary, copy: bool) -> list[tuple[int, Sequence[int]]]:

@@ -14,15 +14,18 @@ import safetensors
 import safetensors.numpy
 
 from envs import html
-from policies import colours, matching, page, processor, steps, targets, vocabulary
+from policies import colours, matching, page, points, processor, steps, targets, vocabulary
 from policies.processor import Example, Processor
 from policies.targets import ALTERNATIVES
 
-_CODE = (html, colours, matching, page, processor, steps, targets, vocabulary)
+_CODE = (html, colours, matching, page, points, processor, steps, targets, vocabulary)
 """Modules that decide what a row becomes: rows that other code tokenised are not taken."""
 _READ = ("episode_id", "step", "instruction", "html", "boxes", "refs", "last_error", "action", "label", "success",
          "source")  # fmt: skip
-_TEXT, _STEPS = ("input_ids", "features", "words", "following", "verbs"), ("kinds", "tokens", "positions", "allowed")
+_TEXT, _STEPS = (
+    ("input_ids", "features", "words", "following", "verbs", "boxed"),
+    ("kinds", "tokens", "positions", "allowed"),
+)
 
 
 def file_of(table: pa.Table, made_by: Processor, folder: Path) -> Path:
@@ -67,7 +70,9 @@ def read(file: Path) -> list[Example | None] | None:
     columns = {name: np.split(arrays[name], text) for name in _TEXT}
     columns |= {name: np.split(arrays[name], decoder) for name in _STEPS}
     return [
-        Example(**{name: column[row] for name, column in columns.items()}, units=None, places=None, frames=[])
+        Example(
+            **{name: column[row] for name, column in columns.items()}, units=None, places=None, boxes=None, frames=[]
+        )
         if lengths[row]
         else None
         for row in range(len(lengths))

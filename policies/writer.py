@@ -15,8 +15,9 @@ import numpy as np
 from envs.action import PAGE, Action
 from envs.actuator import field_value
 from envs.html import Element
+from policies.points import codes
 from policies.processor import Example, Processor
-from policies.steps import FREE_VERBS, Kind, argument_kinds, verb_bit, verb_bits
+from policies.steps import FREE_VERBS, PIXEL_VERBS, Kind, argument_kinds, verb_bit, verb_bits
 from policies.vocabulary import END, NEXT, Word, split_words
 
 
@@ -38,7 +39,12 @@ class View:
         found = [u.element for u in self.units.values() if u.opens and u.element and u.element.ref is not None]
         self.elements = {element.ref: element for element in found}
         self.taken_by = {verb: [e for e in found if verb in self.takes(e)] for verb in verbs}
-        self.verbs = [v for v in verbs if v in FREE_VERBS or v == "scroll" or self.taken_by[v]]
+        self.boxes = example.boxes or {}
+        pixels = bool(self.boxes) or not self.config.copy
+        self.verbs = [
+            v for v in verbs
+            if (pixels if v in PIXEL_VERBS else v in FREE_VERBS) or v == "scroll" or self.taken_by[v]
+        ]  # fmt: skip
 
     def takes(self, element: Element) -> tuple[str, ...]:
         """The verbs that make sense with an element; a list without an option has nothing to select."""
@@ -93,6 +99,9 @@ class Writer:
         self._text = ""
         self._run: list[int] = []
         self._count = 0
+        self._place = -1
+        # A number is one of these: its tokens -> what it amounts to.
+        self._codes: dict[tuple[int, ...], int | str] = {}
         # Of the whole strings that are possible, those that still are: (words, words written, tokens of the next one).
         self._ways: list[tuple[list[Word], int, int]] = []
 
@@ -124,7 +133,13 @@ class Writer:
                 return tokens, np.zeros(view.length, bool)
             if self._takes_numbers:
                 return tokens & view.numeric, view.digits(begun=bool(self._written()))
-        elif self.kind in (Kind.NUMBER, Kind.LABEL, Kind.LABELS):
+        elif self.kind == Kind.NUMBER:
+            begun = tuple(self._run)
+            following = {c[len(begun)] if len(c) > len(begun) else symbols[END]
+                         for c in self._codes if c[: len(begun)] == begun}  # fmt: skip
+            tokens[:] = False
+            tokens[[*following]] = True
+        elif self.kind in (Kind.LABEL, Kind.LABELS):
             return self._ways_on()
         return tokens, None
 
@@ -151,9 +166,17 @@ class Writer:
             self._next()
         elif token == symbols[END] and self.kind == Kind.LABELS:
             self.action = Action(self._verb, tuple(self._args))
+        elif self.kind == Kind.POINT:
+            self._place = place
+            self._begin_number(self._pixels())
+        elif self.kind == Kind.NUMBER:
+            if token != symbols[END]:
+                self._run.append(token)
+                return
+            self._args.append(self._codes[tuple(self._run)])
+            self._next()
         elif token in (symbols[END], symbols[NEXT]):
-            text = self._written()
-            self._args.append(int(text) if self.kind == Kind.NUMBER and text != PAGE else text)
+            self._args.append(self._written())
             self._next()
         else:
             self._write(token, place)
@@ -162,9 +185,7 @@ class Writer:
         unit = self.view.units.get(place)
         ways = []
         for words, number, offset in self._ways:
-            if number == -1:
-                ways.append((words, 0, 0))
-            if number in (-1, len(words)):
+            if number == len(words):
                 continue
             ids = self.view.vocabulary.encode_word(*words[number])
             if unit is not None and place in self._copies(words, number, offset):
@@ -182,8 +203,6 @@ class Writer:
             self.kind = Kind.LABEL
 
     def _written(self) -> str:
-        if self._run == [self.view.vocabulary.symbols[PAGE]]:
-            return PAGE
         return self._text + self.view.vocabulary.decode(self._run)
 
     def _next(self) -> None:
@@ -205,17 +224,27 @@ class Writer:
             # Each option once: else a list could be written without end.
             left = [label for label in dict.fromkeys(labels(self._element)) if label not in self._args[1:]]
             self._ways = [(split_words(label), 0, 0) for label in left]
+        elif kind == "pixel" and view.config.copy and len(self._args) % 2 == 0:
+            self.kind = Kind.POINT
         elif kind == "pixel":
-            self.kind = Kind.NUMBER
-            size = view.config.height if len(self._args) % 2 else view.config.width
-            self._ways = [([Word(str(n), False)], 0, 0) for n in range(size)]
+            self._begin_number(self._pixels())
         elif view.config.copy:
             self.kind, self.allowed = Kind.REF, verb_bit(self._verb)
         else:
-            self.kind = Kind.NUMBER
-            self._ways = [([Word(str(e.ref), False)], 0, 0) for e in view.taken_by[self._verb]]
-            if self._verb == "scroll":
-                self._ways.append(([], -1, 0))
+            refs = [e.ref for e in view.taken_by[self._verb]]
+            page = {(view.vocabulary.symbols[PAGE],): PAGE} if self._verb == "scroll" else {}
+            self._begin_number({view.vocabulary.encode_word(str(ref), False): ref for ref in refs} | page)
+
+    def _begin_number(self, codes: dict[tuple[int, ...], int | str]) -> None:
+        self.kind, self._run, self._codes = Kind.NUMBER, [], codes
+
+    def _pixels(self) -> dict[tuple[int, ...], int | str]:
+        """What the next coordinate may be, across and down in turn."""
+        view, axis = self.view, len(self._args) % 2
+        extent = view.config.height if axis else view.config.width
+        if view.config.copy:
+            return {**codes(view.boxes[self._place], axis, extent, view.vocabulary)}
+        return {view.vocabulary.encode_word(str(n), False): n for n in range(extent)}
 
     @property
     def _element(self) -> Element:
@@ -238,7 +267,7 @@ class Writer:
     def _copies(self, words: list[Word], number: int, offset: int) -> list[int]:
         """Places whose word, with its space, is the next one of a string that is possible."""
         word, view = words[number], self.view
-        if not view.config.copy or self.kind == Kind.NUMBER:
+        if not view.config.copy:
             return []
         places = view.by_text.get(word.text, [])
         if offset == 0:
@@ -255,10 +284,8 @@ class Writer:
             if len(self._args) > 1 and not several:
                 return tokens, places
         for words, number, offset in self._ways:
-            if number == -1:
-                tokens[symbols[PAGE]] = True
-            elif number == len(words):
-                tokens[symbols[END if self.kind == Kind.NUMBER else NEXT]] = True
+            if number == len(words):
+                tokens[symbols[NEXT]] = True
             else:
                 tokens[view.vocabulary.encode_word(*words[number])[offset]] = True
                 places[self._copies(words, number, offset)] = True

@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501
 
+import numpy as np
+
 from envs.action import Action
 from policies.vocabulary import Vocabulary
 
@@ -39,6 +41,7 @@ SHAPES = {
     "html": '<svg ref=0 id=area_svg><circle ref=1 cx=90 cy=50 r=10 fill=aqua></circle><polygon ref=2 points="45,55 50,45 55,55" '
             "fill=red></polygon><text ref=3 x=10 y=10 font-size=10px fill=yellow>1</text></svg>",
     "last_error": "",
+    "boxes": np.array([[2, 52, 150, 130], [82, 92, 20, 20], [47, 95, 10, 10], [12, 54, 6, 11.5]], np.float32),
 }  # fmt: skip
 
 EXAMPLES = [

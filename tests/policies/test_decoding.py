@@ -53,11 +53,8 @@ def test_every_decoded_action_is_one_that_the_page_takes(copy, verb):
         ):
             check(decision.action, page)
             # Where no element takes the verb, or no date was written, waiting is what is left.
-            taken = any(verb in e.verbs for e in parse_html(page["html"]).walk()) or verb in (
-                "press",
-                "click_xy",
-                "drag_xy",
-            )
+            taken = any(verb in e.verbs for e in parse_html(page["html"]).walk()) or verb == "press"
+            taken |= verb in ("click_xy", "drag_xy") and ("boxes" in page or not copy)
             if taken and page is not DATE:
                 assert decision.action.verb == verb or (verb == "scroll" and decision.action.args[0] == PAGE)
 

@@ -273,7 +273,7 @@ def test_match_features_count_places_among_siblings():
     page = {"instruction": "Count.", "html": f"<svg>{shapes}</svg><p><a ref=20>one</a></p>", "last_error": ""}
     bits = [{name for name in features(processor, page, ref) if name.startswith("place")} for ref in range(21)]
     values = [sum(2 ** int(name[-1]) for name in names) for names in bits]
-    assert values == [*range(1, 16), *[15] * 5, 2]
+    assert values == [*range(1, 21), 2]
 
 
 def test_words_that_some_rows_hold_are_found_from_their_buttons():
@@ -342,3 +342,26 @@ def test_what_is_drawn_is_known_by_the_name_of_its_shape(asked, found):
     features = match_features(instruction, [], units, [])[len(instruction) :, FEATURES.index("shape in instruction")]
     shapes = [(unit, on) for unit, on in zip(units, features, strict=True) if unit.opens and unit.element.tag != "svg"]
     assert [name for name, (_, on) in zip(drawn, shapes, strict=True) if on] == found.split()
+
+
+@pytest.mark.parametrize(
+    ("asked", "html", "found"),
+    [
+        ("Find the 3rd word", "<p>One two, three four</p>", ["three"]),
+        ("Click on the 2nd item", "<ul><li ref=0>a</li><li ref=1>b</li></ul>", ["<li"]),
+        ("Find the word 3", "<p>One two, three four</p>", []),
+    ],
+)
+def test_what_stands_at_the_place_that_is_asked_for(asked, html, found):
+    instruction = [Unit(word.text, space=word.space) for word in split_words(asked)]
+    units = page_units(parse_html(html), refs=False)
+    features = match_features(instruction, [], units, [])[len(instruction) :, FEATURES.index("place is the ordinal")]
+    assert [unit.text for unit, on in zip(units, features, strict=True) if on] == found
+
+
+def test_each_of_thirty_siblings_has_features_of_its_own():
+    boxes = "".join(f"<input ref={ref} type=checkbox>" for ref in range(30))
+    units = page_units(parse_html(f"<div>{boxes}</div>"), refs=False)
+    features = match_features([], [], units, [])
+    told = {tuple(row) for unit, row in zip(units, features, strict=True) if unit.opens and unit.element.tag == "input"}
+    assert len(told) == 30
