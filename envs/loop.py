@@ -27,6 +27,10 @@ class Policy(Protocol):
         ...
 
 
+class GiveUp(Exception):
+    """What ``Policy.act`` raises in place of an action if it wants none any more. The message says why."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One decision: what was seen, what was done, what it brought."""
@@ -54,6 +58,8 @@ class Episode:
     raw_reward: float = 0.0
     success: bool = False
     """The strict rule: the sum of the rewards reached 1."""
+    gave_up: str = ""
+    """Why the policy gave up, empty where it did not. The episode counts as truncated then."""
     fault: str = ""
     """What broke in the browser, empty where nothing did. Never a success, never scored as a failure."""
 
@@ -83,7 +89,11 @@ def run_episode(
         episode.truncated = True
     total = 0.0
     while not (episode.terminated or episode.truncated):
-        action = policy.act(observation)
+        try:
+            action = policy.act(observation)
+        except GiveUp as reason:
+            episode.truncated, episode.gave_up = True, str(reason)
+            break
         following, reward, episode.terminated, episode.truncated, info = env.step(action)
         step = Step(
             observation,

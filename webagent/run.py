@@ -13,7 +13,7 @@ import gymnasium
 from envs import tasks as task_table
 from envs.action import Action
 from envs.html import parse_html
-from envs.loop import Episode, Policy, Step, run_episode
+from envs.loop import Episode, GiveUp, Policy, Step, run_episode
 from envs.observation import Observation
 from envs.web import OpenWebEnv
 from policies.images import ImageMode
@@ -25,6 +25,9 @@ from webagent.report import trace_episode, trace_page
 SCHEMA = "webagent-run/1"
 """Names the layout of the file that ``--json`` writes."""
 
+EXIT_CODES = {"done": 0, "success": 0, "gave-up": 1, "failure": 1, "out-of-budget": 3, "fault": 4}
+"""By how a run ended. 2 is what a command that cannot be run returns."""
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -33,7 +36,8 @@ class RunConfig:
     The browser may only ask the hosts that are allowed: the page's own, and those given with --allow.
     {{secret:NAME}} in the task stands for the environment variable NAME: it is typed into password fields of the start
     page's own site only, and shown nowhere.
-    The exit code is 0 if the policy finished (open web: it said so; MiniWoB++: success), and 1 if it did not.
+    The exit code is 0 if the policy finished (open web: it said so; MiniWoB++: success), 1 if it gave up, was told to
+    stop or did the wrong thing, 3 if it ran out of steps or time, 4 if the browser broke.
 
     examples:
       webagent run --url https://example.org --task "Open the link about more information"
@@ -60,6 +64,8 @@ class RunConfig:
     """Stop after this many actions. By default 20, and for MiniWoB++ what the task table says."""
     max_seconds: float | None = None
     """Stop after the action that ends later than this. Open web only."""
+    give_up_below: float = 0.0
+    """Give up before an action that the policy holds less likely than this, from 0 to 1. Learnt policies only."""
     dry_run: bool = False
     """Show each action and ask before it is done; anything but y ends the run."""
     file: tuple[Path, ...] = ()
@@ -84,7 +90,7 @@ def run(config: RunConfig) -> int:
     """Runs the task, prints every action, writes the trace.
 
     Returns:
-        0 if the policy finished, else 1.
+        One of ``EXIT_CODES``.
 
     Raises:
         UsageError: if the configuration cannot be run, or its results could not be written.
@@ -107,15 +113,15 @@ def run(config: RunConfig) -> int:
             if step.error:
                 out.print(f"     {step.error}", style="red", markup=False, soft_wrap=True)
 
-        asked = _AskFirst(policy) if config.dry_run else policy
-        try:
-            episode = run_episode(env, asked, seed=config.seed, on_step=show)
-        except _Declined as declined:
-            out.print(f"not done: {declined}", markup=False)
-            return 1
+        if config.give_up_below > 0:
+            policy = _GiveUpBelow(policy, config.give_up_below)
+        if config.dry_run:
+            policy = _AskFirst(policy)
+        episode = run_episode(env, policy, seed=config.seed, on_step=show)
     finally:
         env.close()
-    finished, outcome, answer = _outcome(config, episode)
+    ended, outcome, answer = _outcome(config, episode)
+    finished = EXIT_CODES[ended] == 0
     out.print(f"{outcome}{': ' + answer if answer else ''}", style="green" if finished else "red", markup=False)
     facts = {
         "page": config.url or f"MiniWoB++ {config.task_name}, seed {config.seed}",
@@ -137,7 +143,7 @@ def run(config: RunConfig) -> int:
             "schema": SCHEMA,
             "finished": finished,
             **facts,
-            "ended": _ended(config, episode),
+            "ended": ended,
             "instruction": trace.instruction,
             "raw_reward": episode.raw_reward,
             "fault": episode.fault,
@@ -147,15 +153,11 @@ def run(config: RunConfig) -> int:
             ],
         }
         write_whole(config.json, jsonlib.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    return 0 if finished else 1
+    return EXIT_CODES[ended]
 
 
-class _Declined(Exception):
-    """The person who was asked did not want the action. The message is the action."""
-
-
-class _AskFirst:
-    """A policy whose every action a person sees first."""
+class _Wrapped:
+    """A policy within another."""
 
     def __init__(self, policy: Policy):
         self._policy = policy
@@ -168,13 +170,35 @@ class _AskFirst:
         self._policy.reset()
 
     def act(self, observation: Observation) -> Action:
-        action = self._policy.act(observation)
+        return self._policy.act(observation)
+
+
+class _GiveUpBelow(_Wrapped):
+    """A policy that would rather do nothing than what it is not sure of."""
+
+    def __init__(self, policy: Policy, least: float):
+        super().__init__(policy)
+        self._least = least
+
+    def act(self, observation: Observation) -> Action:
+        action = super().act(observation)
+        likely = 1.0 if self.last_score is None else math.exp(min(0.0, self.last_score))
+        if likely < self._least:
+            raise GiveUp(f"{describe(action, observation['html'])} has a probability of {likely:.2f} only")
+        return action
+
+
+class _AskFirst(_Wrapped):
+    """A policy whose every action a person sees first."""
+
+    def act(self, observation: Observation) -> Action:
+        action = super().act(observation)
         try:
             answer = input(f"     {describe(action, observation['html'])}  do it? [y/N] ")
         except EOFError:
             answer = ""
         if answer.strip().lower() not in ("y", "yes"):
-            raise _Declined(str(action))
+            raise GiveUp(f"{action} was not wanted")
         return action
 
 
@@ -199,6 +223,10 @@ def _check(config: RunConfig) -> None:
         raise UsageError("--file, --storage-state and --max-seconds go with --url, not with a MiniWoB++ task")
     if config.max_seconds is not None and config.max_seconds <= 0:
         raise UsageError(f"--max-seconds must be more than 0, got {config.max_seconds:g}")
+    if not 0 <= config.give_up_below <= 1:
+        raise UsageError(f"--give-up-below is a probability, from 0 to 1, got {config.give_up_below:g}")
+    if config.give_up_below and not config.agent.learnt:
+        raise UsageError(f"--give-up-below needs a policy that tells how sure it is; --policy {config.policy} does not")
     if config.max_steps is not None and config.max_steps < 1:
         raise UsageError(f"--max-steps must be at least 1, got {config.max_steps}")
     check_folder_writable(config.report)
@@ -224,24 +252,16 @@ def _environment(config: RunConfig) -> gymnasium.Env:
     return gymnasium.make(f"envs:webagent/{config.task_name}-v1", **common)
 
 
-def _ended(config: RunConfig, episode: Episode) -> str:
-    """How it ended in one word: done, out-of-budget or fault; for MiniWoB++ success or failure in place of done."""
+def _outcome(config: RunConfig, episode: Episode) -> tuple[str, str, str]:
+    """How it ended, one of ``EXIT_CODES``; the same in words; and the policy's answer."""
     if episode.fault:
-        return "fault"
+        return "fault", f"the browser broke: {episode.fault}", ""
+    if episode.gave_up:
+        return "gave-up", f"gave up: {episode.gave_up}", ""
+    if config.task_name and episode.success:
+        return "success", "success", ""
     if episode.truncated:
-        return "out-of-budget"
-    return "done" if config.url else "success" if episode.success else "failure"
-
-
-def _outcome(config: RunConfig, episode: Episode) -> tuple[bool, str, str]:
-    """Whether it finished, how it ended in words, and the policy's answer."""
-    if episode.fault:
-        return False, f"the browser broke: {episode.fault}", ""
+        return "out-of-budget", f"out of budget: not done after {len(episode.steps)} steps", ""
     if config.task_name:
-        return (
-            (True, "success", "") if episode.success else (False, "out of steps" if episode.truncated else "wrong", "")
-        )
-    last = episode.steps[-1].action if episode.steps else None
-    if episode.terminated and last is not None and last.verb == "done":
-        return True, "done", last.strings[0]
-    return False, f"out of budget: not done after {len(episode.steps)} steps", ""
+        return "failure", "wrong", ""
+    return "done", "done", episode.steps[-1].action.strings[0]

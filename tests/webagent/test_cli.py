@@ -167,7 +167,7 @@ def test_run_on_a_page_that_the_policy_does_not_finish(tmp_path):
     page.write_text("<h1>Greeting</h1><input id=name><button>Greet</button>")
     options = "--policy random --max-steps 3 --report trace".split()
     done = webagent("run", "--url", page.as_uri(), "--task", "Greet <Ann>", *options, cwd=tmp_path)
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 3, done.stderr
     assert "not done after 3 steps" in done.stdout
     trace = (tmp_path / "trace" / "index.html").read_text()
     assert trace.count("<figure") == 4
@@ -175,15 +175,31 @@ def test_run_on_a_page_that_the_policy_does_not_finish(tmp_path):
     assert "out of budget" in done.stdout
 
 
-@pytest.mark.parametrize(("stdin", "asked"), [("n\n", 1), ("", 1), ("y\ny\ny\n", 3)])
-def test_a_dry_run_does_nothing_that_was_not_allowed(stdin, asked, tmp_path):
+@pytest.mark.parametrize(
+    ("stdin", "asked", "done_steps"), [("n\n", 1, 0), ("", 1, 0), ("y\nn\n", 2, 1), ("y\ny\ny\n", 3, 3)]
+)
+def test_a_dry_run_does_nothing_that_was_not_allowed(stdin, asked, done_steps, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("<h1>Greeting</h1><button onclick=\"document.title = 'clicked'\">Greet</button>")
-    options = "--policy random --max-steps 3 --report trace --dry-run".split()
+    options = "--policy random --max-steps 3 --report trace --json run.json --dry-run".split()
     done = webagent("run", "--url", page.as_uri(), "--task", "Greet", *options, cwd=tmp_path, stdin=stdin)
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == (3 if done_steps == 3 else 1), done.stderr
     assert done.stdout.count("do it? [y/N]") == asked
-    assert ("not done: " in done.stdout) == (asked == 1)
+    assert ("was not wanted" in done.stdout) == (done_steps < 3)
+    outcome = json.loads((tmp_path / "run.json").read_text())
+    assert (outcome["ended"], len(outcome["steps"])) == ("out-of-budget" if done_steps == 3 else "gave-up", done_steps)
+    assert (tmp_path / "trace" / "index.html").read_text().count("<figure") == done_steps + 1
+
+
+def test_a_policy_that_is_not_sure_gives_up(tmp_path):
+    options = "--task-name click-button --give-up-below 1 --json run.json".split()
+    done = webagent("run", *options, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    outcome = json.loads((tmp_path / "run.json").read_text())
+    assert (outcome["ended"], outcome["finished"], outcome["steps"]) == ("gave-up", False, [])
+    assert "has a probability of" in outcome["outcome"]
+    refused = webagent("run", *options, "--policy", "random", cwd=tmp_path)
+    assert refused.returncode == 2 and "--give-up-below needs a policy that tells how sure it is" in refused.stderr
 
 
 def test_a_secret_is_in_nothing_that_a_run_writes(tmp_path):
@@ -195,7 +211,7 @@ def test_a_secret_is_in_nothing_that_a_run_writes(tmp_path):
     options = "--policy random --max-steps 12 --report trace --json run.json".split()
     task = "{{secret:MY_PASSWORD}}"  # a random policy types words of the task
     done = webagent("run", "--url", page.as_uri(), "--task", task, *options, cwd=tmp_path, MY_PASSWORD="hunter22")
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 3, done.stderr
     outcome = json.loads((tmp_path / "run.json").read_text())
     assert (outcome["ended"], outcome["instruction"]) == ("out-of-budget", task)
     assert any(step["action"].startswith("type") and not step["error"] for step in outcome["steps"])
