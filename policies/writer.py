@@ -7,7 +7,7 @@ list has, dates that a date field can read, pixels of the viewport. So no decode
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -101,7 +101,7 @@ class Writer:
         self._count = 0
         self._place = -1
         # A number is one of these: its tokens -> what it amounts to.
-        self._codes: dict[tuple[int, ...], int | str] = {}
+        self._codes: Mapping[tuple[int, ...], int | str] = {}
         # Of the whole strings that are possible, those that still are: (words, words written, tokens of the next one).
         self._ways: list[tuple[list[Word], int, int]] = []
 
@@ -231,19 +231,21 @@ class Writer:
         elif view.config.copy:
             self.kind, self.allowed = Kind.REF, verb_bit(self._verb)
         else:
-            refs = [e.ref for e in view.taken_by[self._verb]]
-            page = {(view.vocabulary.symbols[PAGE],): PAGE} if self._verb == "scroll" else {}
-            self._begin_number({view.vocabulary.encode_word(str(ref), False): ref for ref in refs} | page)
+            refs = [e.ref for e in view.taken_by[self._verb] if e.ref is not None]
+            found: dict[tuple[int, ...], int | str] = {view.vocabulary.encode_word(str(r), False): r for r in refs}
+            if self._verb == "scroll":
+                found[(view.vocabulary.symbols[PAGE],)] = PAGE
+            self._begin_number(found)
 
-    def _begin_number(self, codes: dict[tuple[int, ...], int | str]) -> None:
+    def _begin_number(self, codes: Mapping[tuple[int, ...], int | str]) -> None:
         self.kind, self._run, self._codes = Kind.NUMBER, [], codes
 
-    def _pixels(self) -> dict[tuple[int, ...], int | str]:
+    def _pixels(self) -> Mapping[tuple[int, ...], int]:
         """What the next coordinate may be, across and down in turn."""
         view, axis = self.view, len(self._args) % 2
         extent = view.config.height if axis else view.config.width
         if view.config.copy:
-            return {**codes(view.boxes[self._place], axis, extent, view.vocabulary)}
+            return codes(view.boxes[self._place], axis, extent, view.vocabulary)
         return {view.vocabulary.encode_word(str(n), False): n for n in range(extent)}
 
     @property
