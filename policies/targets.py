@@ -131,7 +131,10 @@ def _string_steps(text: str, source: Source, vocabulary: Vocabulary, copy: bool)
                 (-_run(source.units, start, words, number), source.parts[start], word.space and not spaced, start)
             )
         if not runs:
-            steps += [(token, ()) for token in vocabulary.encode_word(*word)]
+            pieces = _pieces(source.units, word) if copy and not number else range(0)
+            steps += [(-1, [source.places[index]]) for index in pieces]
+            if not pieces:
+                steps += [(token, ()) for token in vocabulary.encode_word(*word)]
             number += 1
             continue
         best = min(runs)
@@ -151,3 +154,17 @@ def _run(units: Sequence[Unit], start: int, words: Sequence[Word], number: int) 
             break
         length += 1
     return length
+
+
+def _pieces(units: Sequence[Unit], word: Word) -> range:
+    """The first units that make up a string's first word between them, such as letters that are drawn one by one."""
+    for start, unit in enumerate(units):
+        if unit.kind != "word" or not word.text.startswith(unit.text):
+            continue
+        end, text = start + 1, unit.text
+        while end < len(units) and len(text) < len(word.text) and units[end].kind == "word" and not units[end].space:
+            text += units[end].text
+            end += 1
+        if text == word.text:
+            return range(start, end)
+    return range(0)

@@ -12,7 +12,7 @@ from policies.config import ProcessorConfig
 from policies.matching import FEATURES, match_features
 from policies.page import Unit, page_units
 from policies.processor import Processor, TargetError, fit_frame, history_item
-from policies.vocabulary import SPACE, Vocabulary, Word, join_words, split_words
+from policies.vocabulary import END, SPACE, Vocabulary, Word, join_words, split_words
 from policies.writer import View, Writer
 from tests.policies.pages import CORPUS, DATE, LIST, LOGIN, SHAPES, TABS, actions
 from tests.policies.t5_folder import write_t5_tokenizer
@@ -365,3 +365,12 @@ def test_each_of_thirty_siblings_has_features_of_its_own():
     features = match_features([], [], units, [])
     told = {tuple(row) for unit, row in zip(units, features, strict=True) if unit.opens and unit.element.tag == "input"}
     assert len(told) == 30
+
+
+def test_a_word_that_is_drawn_letter_by_letter_is_copied_so():
+    processor = Processor(ProcessorConfig(), OWN)
+    html = "<p><span>W</span><span>N</span><span>6</span></p><input ref=0 type=text>"
+    page = {"instruction": "Type the text below.", "html": html, "last_error": ""}
+    encoded = processor.encode(page, action=Action("type", (0, "WN6")))
+    assert encoded.tokens.tolist() == [-1, OWN.symbols["type"], -1, -1, -1, OWN.symbols[END]]
+    assert processor.encode(page, action=Action("type", (0, "WN7"))).tokens[2] >= 0
