@@ -81,8 +81,8 @@ STAGES = (
     Stage(hard=True, synthetic=15_000, steps=5_000, lr=6e-4),
     Stage(rollouts=40, steps=2_000, lr=4e-4),
 )
-"""The checkpoint that is shipped learnt in more and shorter stages, most of them from episodes of WebGUM's 56 tasks alone
-and the last three from 120 of BrowserGym's, which its card tells. These have not been run to their end as they stand."""
+"""The checkpoint that is shipped learnt in more and shorter stages, which its card tells: most of them from episodes of
+WebGUM's 56 tasks alone, the last three from BrowserGym's. These have not been run to their end as they stand."""
 
 MEASURED = {
     "WebGUM's 56 tasks": BenchConfig(suite="webgum56", episodes=100, seeds_from_checkpoint=True),
