@@ -205,8 +205,8 @@ class TaskSampler:
         Args:
             errors: task -> share of its held-out episodes that failed, 0 to 1.
             episodes: task -> how many those are.
-            floor: least weight, so that no task is forgotten. At 0.05, where some tasks stay at an error of 1, those
-                that are solved get a tenth of the samples and are lost again.
+            floor: least weight, so that no task is forgotten: at 0.05, where some tasks stay at an error of 1, those
+                that are solved would get a tenth of the samples.
         """
         if not errors:
             return

@@ -211,7 +211,7 @@ class WebAgentModel(nn.Module):
             allowed: int64 [B, T], bits of the verbs that fit.
             before: int64 [B, T], the place that the step before points at, or -1.
             among: int64 [N], the tokens that can be meant; where it is given, others are ``NEVER`` without being
-                worked out. Reading the whole head takes a small network longer than the rest of a step.
+                worked out. To read the whole head is a good part of a small network's step.
 
         Returns:
             float32 [B, T, vocabulary of the processor + L] with copying, else [B, T, vocabulary of the T5].
@@ -299,7 +299,7 @@ class WebAgentModel(nn.Module):
 
 
 class PatchProjection(nn.Module):
-    """A convolution whose steps are as long as its kernel, as one product of matrices: three times as fast on a CPU.
+    """A convolution whose steps are as long as its kernel, as one product of matrices: a third less time on a CPU.
 
     Args:
         convolution: timm's; the parameters are taken over.
