@@ -1,9 +1,9 @@
 """Made-up pages and what is done on them, without a browser: endless, cheap, and of words that no task has.
 
 MiniWoB++ has little of what most pages are made of: forms with labels of all kinds, of which an instruction names some
-in its own words; rows that are told apart by two cells; a menu that leads to where the form is. An episode here goes
-through one to three such pages. A policy that has learnt from many of them is taught a real site more quickly
-(``webagent teach``); the share of other data decides what it keeps of that.
+in its own words; rows that are told apart by two cells; a search and what it brings up; a menu that leads to where the
+form is. An episode here goes through one to five such pages. A policy that has learnt from many of them is taught a
+real site more quickly (``webagent teach``); the share of other data decides what it keeps of that.
 """
 
 from __future__ import annotations
@@ -56,6 +56,26 @@ _PRESS = ("press {v}", "click {v}", "click on the {v} button", "then {v}", "and 
 _OPEN = ("open {v}", "go to {v}", "visit {v}", "in {v}", "on the {v} page", "click the link {v}", "look under {v}")
 _ROW = ("{b} {a}", "{b} the one about {a}", "in the row {a} press {b}", "for {a}, {b}", "{b} {a} in the list",
         "find {a} and press {b}", "among them {b} {a}")  # fmt: skip
+_FIND = ("search for {v}", "find {v}", "look up {v}", "buy {v}", "get the {v}", "order the {v}", "show me {v}",
+         "open {v}", "{v}", "look for the {v} and open it", "I want the {v}")  # fmt: skip
+_SEARCHES = ("Search", "Go", "Find", "Look up", "OK")
+_OPENERS = ("", "", "get", "have", "take", "I need", "use", "send", "put", "please", "order", "choose", "it is")
+_BETWEEN = (
+    " ",
+    " ",
+    ", ",
+    " and ",
+    " of ",
+    " of the ",
+    " in ",
+    " from ",
+    " with ",
+    " for ",
+    " to ",
+    " by ",
+    " as ",
+    " at ",
+)
 
 
 @dataclass
@@ -116,13 +136,16 @@ class _Episode:
         """An element; ``for_`` stands for ``for``."""
         own = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
         if ref:
-            own = {"ref": str(self._refs)} | own
-            self._refs += 1
+            own = {"ref": str(self.new_ref())} | own
         element = Element(tag, own, list(children))
         for child in children:
             if isinstance(child, Element):
                 child.parent = element
         return element
+
+    def new_ref(self) -> int:
+        self._refs += 1
+        return self._refs - 1
 
     def menu(self, *more: str) -> Element:
         names = list(dict.fromkeys([*more, *self.random.sample(_MENU, self.random.randint(2, 6))]))
@@ -134,7 +157,7 @@ class _Episode:
         return f'"{text}"' if self.random.random() < 0.3 else text
 
 
-def _form(episode: _Episode) -> _Stage:
+def _form(episode: _Episode) -> list[_Stage]:
     """Some fields, of which some are filled in, from top to bottom; then a button."""
     random = episode.random
     blocks: list[list[Element | str]] = []
@@ -156,9 +179,11 @@ def _form(episode: _Episode) -> _Stage:
         blocks.append(block)
         if number in asked:
             actions.append(action)
-            mark = episode.mark(value, label, action.verb)
+            mark = episode.mark(value, _shortened(label, random), action.verb)
             said.append(say(mark, episode.marks[mark], random))
     random.shuffle(said)
+    if len(said) > 1 and random.random() < 0.35:
+        said = [_in_one(episode, [mark for clause in said for mark in clause if mark in episode.marks])]
     submit = episode.word().capitalize() if random.random() < 0.15 else random.choice(_SUBMITS)
     button = episode.node(
         "button", submit, ref=True, **({"id": submit.lower().split()[0]} if random.random() < 0.5 else {})
@@ -171,7 +196,27 @@ def _form(episode: _Episode) -> _Stage:
     top = [episode.menu()] if random.random() < 0.5 else []
     head = [episode.node("h1", episode.word().capitalize())] if random.random() < 0.6 else []
     page = episode.node("body", *top, *head, *parts, button, *others)
-    return _Stage(page, [*actions, Action("click", (_ref(button),))], said)
+    return [_Stage(page, [*actions, Action("click", (_ref(button),))], said)]
+
+
+def _in_one(episode: _Episode, marks: list[str]) -> str:
+    """Several values in one clause: what fits which field is told by its name, by its looks, or by what is left."""
+    random = episode.random
+    text = random.choice(_OPENERS)
+    for mark in marks:
+        shown, label = episode.shown(mark), episode.marks[mark].label
+        named = random.random() < 0.6 and label
+        text += random.choice(_BETWEEN) if text else ""
+        text += random.choice((f"{shown} {label}", f"{label} {shown}")) if named else shown
+    return text
+
+
+def _shortened(label: str, random: Random) -> str:
+    """A name as people say it: of several words one may be missing."""
+    words = label.split()
+    if len(words) > 1 and random.random() < 0.3:
+        words.pop(random.randrange(len(words)))
+    return " ".join(words)
 
 
 def _typed(episode: _Episode, label: str, style: str, kind: str) -> tuple[list[Element | str], Action, str]:
@@ -231,7 +276,7 @@ def _ticked(episode: _Episode, label: str, style: str, kind: str) -> tuple[list[
     return [holder], Action("click", (_ref(boxes[chosen]),)), labels[chosen]
 
 
-def _link(episode: _Episode) -> _Stage:
+def _link(episode: _Episode) -> list[_Stage]:
     """A page with a menu and links, one of which is followed."""
     random = episode.random
     wanted = random.choice(_MENU) if random.random() < 0.7 else episode.value("words").capitalize()
@@ -241,10 +286,38 @@ def _link(episode: _Episode) -> _Stage:
     link = next(link for link in menu.children if isinstance(link, Element) and link.text == wanted)
     mark = episode.mark(wanted if random.random() < 0.5 else wanted.lower(), "", "click")
     page = episode.node("body", menu, episode.node("h1", episode.word().capitalize()), *texts, *extra)
-    return _Stage(page, [Action("click", (_ref(link),))], [random.choice(_OPEN).format(v=episode.shown(mark))])
+    return [_Stage(page, [Action("click", (_ref(link),))], [random.choice(_OPEN).format(v=episode.shown(mark))])]
 
 
-def _rows(episode: _Episode) -> _Stage:
+def _search(episode: _Episode) -> list[_Stage]:
+    """A search, and what it brings up: one link is followed, and others share a word with it."""
+    random = episode.random
+    words = [episode.word() for _ in range(random.randint(1, 3))]
+    wanted = " ".join(words)
+    alike = [" ".join([*words[:n], episode.word(), *words[n + 1 :]]) for n in range(len(words)) for _ in range(2)]
+    others = [episode.value("words").lower() for _ in range(random.randint(2, 4))]
+    entry = episode.node("input", ref=True, **{random.choice(("placeholder", "aria-label")): random.choice(_SEARCHES)})
+    submit = episode.node("button", random.choice(_SEARCHES), ref=True)
+    bar = [episode.menu(), episode.node("form", entry, submit)]
+    random.shuffle(bar)
+    offers = [episode.node("li", episode.node("a", text.capitalize(), ref=True)) for text in others]
+    first = episode.node("body", *bar, episode.node("h1", episode.word().capitalize()), episode.node("ul", *offers))
+    found = [wanted, *random.sample(alike, min(len(alike), random.randint(1, 4)))]
+    random.shuffle(found)
+    links = [episode.node("a", text.capitalize() if random.random() < 0.9 else text, ref=True) for text in found]
+    priced = random.random() < 0.5
+    prices = [[" ", episode.node("span", f"${random.randrange(100, 9000) / 100:.2f}")] * priced for _ in links]
+    items = [episode.node("li", link, *price) for link, price in zip(links, prices, strict=True)]
+    second = episode.node("body", *bar, episode.node("h1", "Results"), episode.node("ul", *items))
+    mark = episode.mark(wanted, "", "type")
+    typing = Action("type", (_ref(entry), wanted))
+    return [
+        _Stage(first, [typing, Action("click", (_ref(submit),))], [random.choice(_FIND).format(v=episode.shown(mark))]),
+        _Stage(second, [Action("click", (_ref(links[found.index(wanted)]),))]),
+    ]
+
+
+def _rows(episode: _Episode) -> list[_Stage]:
     """A table, in one row of which a button is pressed: two of its cells tell it from the others, or one."""
     random = episode.random
     count, columns = random.randint(3, 7), random.randint(2, 3)
@@ -272,7 +345,9 @@ def _rows(episode: _Episode) -> _Stage:
     button = episode.mark(buttons[verb] if random.random() < 0.5 else buttons[verb].lower(), "", "click")
     said = random.choice(_ROW).format(a=joined, b=button)
     top = [episode.menu()] if random.random() < 0.5 else []
-    return _Stage(episode.node("body", *top, episode.node("table", *lines)), [Action("click", (refs[place],))], [said])
+    return [
+        _Stage(episode.node("body", *top, episode.node("table", *lines)), [Action("click", (refs[place],))], [said])
+    ]
 
 
 def _ref(element: Element) -> int:
@@ -280,8 +355,9 @@ def _ref(element: Element) -> int:
     return element.ref
 
 
-_FLOWS: tuple[tuple[Callable[[_Episode], _Stage], ...], ...] = (
-    (_form,), (_form,), (_link,), (_rows,), (_link, _form), (_rows, _form), (_form, _link, _form), (_form, _rows),
+_FLOWS: tuple[tuple[Callable[[_Episode], list[_Stage]], ...], ...] = (
+    (_form,), (_form,), (_link,), (_rows,), (_search,), (_link, _form), (_rows, _form), (_search, _form),
+    (_form, _link, _form), (_form, _rows), (_search, _form, _form), (_form, _rows, _form),
 )  # fmt: skip
 
 
@@ -289,7 +365,7 @@ def episode(seed: int) -> list[Row]:
     """The rows of one episode; equal seeds give equal ones."""
     random = Random(f"{TASK} {seed}")
     made = _Episode(random)
-    stages = [make(made) for make in random.choice(_FLOWS)]
+    stages = [stage for make in random.choice(_FLOWS) for stage in make(made)]
     clauses = [said for stage in stages for said in stage.said]
     text = "".join(clause + random.choice((", ", ". ", "; ", " and ", ", then ")) for clause in clauses).rstrip(",;. ")
     text = text.removesuffix(" and").removesuffix(", then")
@@ -298,9 +374,10 @@ def episode(seed: int) -> list[Row]:
         wording = reworded(wording, set(), False, random)
     instruction = wording.filled({})
     numbers = rows.Numbers(random.randint(1, 2), random.randrange(60))
-    done = made.node("body", made.menu(), made.node("p", random.choice(_DONE)))
     steps: list[tuple[str, Action]] = []
-    for stage in [*stages, _Stage(done, [Action("done", ("",))])]:
+    page = stages[0].page
+    for stage in [*stages, None]:
+        stage = stage or _Stage(_last(made, page), [Action("done", ("",))])
         page = parse_html(format_html(stage.page))
         for action in stage.actions:
             steps.append((format_html(page), action))
@@ -313,6 +390,22 @@ def episode(seed: int) -> list[Row]:
         action = Action(action.verb, (*refs, *action.args[len(refs) :]))
         found.append(_row(seed, number, instruction, page, action))
     return found
+
+
+def _last(episode: _Episode, page: Element) -> Element:
+    """What is seen when all is done: another page, or the one it was done on, with a notice."""
+    random = episode.random
+    notice = episode.node("p", random.choice(_DONE))
+    if random.random() < 0.5:
+        return episode.node("body", episode.menu(), notice)
+    loaded = random.random() < 0.6
+    for element in page.walk():
+        element.attributes.pop("focused", None)
+        if loaded and element.ref is not None:
+            element.attributes["ref"] = str(episode.new_ref())
+    place = random.choice((0, len(page.children), random.randrange(len(page.children) + 1)))
+    page.children.insert(place, notice)
+    return page
 
 
 def _row(seed: int, number: int, instruction: str, page: Element, action: Action) -> Row:

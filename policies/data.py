@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -176,13 +176,36 @@ class TaskSampler:
     """Draws rows: first a task by its weight, then that task's next row in a shuffled pass over all of them.
 
     What it draws follows from the seed, the step and ``state``, so a resumed training draws what it would have drawn.
+
+    Args:
+        tasks: of all rows.
+        rows: numbers of those that may be drawn.
+        seed: decides, with the step, what is drawn.
+        state: to go on from.
+        shares: task -> its share of all that is drawn, whatever its weight.
+
+    Raises:
+        TrainError: if there is no row, or the shares do not fit the tasks.
     """
 
-    def __init__(self, tasks: np.ndarray, rows: np.ndarray, seed: int, state: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        tasks: np.ndarray,
+        rows: np.ndarray,
+        seed: int,
+        state: dict[str, Any] | None = None,
+        shares: Mapping[str, float] | None = None,
+    ):
         if not rows.size:
             raise TrainError("no row to train on: all episodes are held out, or hold no action that can be learnt")
         self._rows = {str(task): rows[tasks[rows] == task] for task in np.unique(tasks[rows])}
         self._seed = seed
+        self._shares = dict(shares or {})
+        if unknown := sorted(self._shares.keys() - self._rows.keys()):
+            raise TrainError(f"--shares: no task {unknown[0]!r} in the data; there are: {', '.join(self._rows)}")
+        others = self._rows.keys() - self._shares.keys()
+        if self._shares and not (min(self._shares.values()) >= 0 and sum(self._shares.values()) < 1 and others):
+            raise TrainError(f"--shares must be 0 or more and leave something for the other tasks, got {self._shares}")
         self._order: dict[str, tuple[int, np.ndarray]] = {}
         self.state = copy.deepcopy(state) or {
             "drawn": dict.fromkeys(self._rows, 0),
@@ -192,8 +215,10 @@ class TaskSampler:
     def draw(self, step: int, count: int) -> np.ndarray:
         """The rows of one optimizer step."""
         names = list(self._rows)
-        weights = np.array([self.state["weights"][name] for name in names])
-        chosen = np.random.default_rng((self._seed, step)).choice(len(names), size=count, p=weights / weights.sum())
+        weights = np.array([0.0 if name in self._shares else self.state["weights"][name] for name in names])
+        weights *= (1 - sum(self._shares.values())) / weights.sum()
+        weights += [self._shares.get(name, 0.0) for name in names]
+        chosen = np.random.default_rng((self._seed, step)).choice(len(names), size=count, p=weights)
         return np.array([self._next(names[index]) for index in chosen])
 
     def reweigh(self, errors: dict[str, float], episodes: dict[str, int], floor: float = 0.15) -> None:

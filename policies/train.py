@@ -94,6 +94,9 @@ class TrainConfig:
     """Steps from one held-out evaluation, and weighting of the tasks by it, to the next."""
     eval_episodes: int = 40
     """Held-out episodes a task; about 3 % of the data are held out."""
+    shares: dict[str, float] = field(default_factory=dict)
+    """Tasks that get a share of the samples whatever their error, such as `--shares synthetic 0.4`; the others get
+    what is left, by their errors."""
     browser_episodes: int = 0
     """Episodes a task played in the browser at each evaluation, on validation seeds; takes time and changes nothing."""
     save_minutes: float = 10.0
@@ -172,7 +175,7 @@ def train(config: TrainConfig) -> Path:
     apart = held_out(table)
     usable = data.lengths > 0
     tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)
-    sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), config.seed, run.sampler)
+    sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), config.seed, run.sampler, config.shares)
 
     def make(item: tuple[int, np.ndarray]) -> list[dict[str, torch.Tensor]]:
         step, rows = item

@@ -422,6 +422,20 @@ def test_what_stands_in_for_the_screenshots_reaches_the_batch(samples, image):
 class TestTaskSampler:
     TASKS = np.array(["a"] * 4 + ["b"] * 40)
 
+    def test_a_task_gets_the_share_that_it_was_promised(self):
+        sampler = TaskSampler(self.TASKS, np.arange(44), 0, shares={"b": 0.75})
+        sampler.reweigh({"a": 1.0, "b": 1.0}, {"a": 9, "b": 9})
+        drawn = sampler.draw(0, 2000)
+        assert np.mean(self.TASKS[drawn] == "b") == pytest.approx(0.75, abs=0.04)
+
+    @pytest.mark.parametrize(
+        ("shares", "said"),
+        [({"z": 0.1}, "no task 'z'"), ({"a": -0.1}, "0 or more"), ({"a": 0.5, "b": 0.5}, "leave something")],
+    )
+    def test_shares_that_cannot_be_are_refused(self, shares, said):
+        with pytest.raises(TrainError, match=said):
+            TaskSampler(self.TASKS, np.arange(44), 0, shares=shares)
+
     def test_tasks_alike_at_first_whatever_their_size(self):
         drawn = TaskSampler(self.TASKS, np.arange(44), 0).draw(0, 2000)
         assert 0.45 < np.mean(self.TASKS[drawn] == "a") < 0.55
