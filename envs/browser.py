@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -19,8 +20,10 @@ from playwright.sync_api import BrowserContext, CDPSession, Error, Page, Playwri
 
 from envs.pipe import Session, SharedPipe
 
+SHELL = "headless-shell"
+
 CANDIDATES = (
-    "chromium-headless-shell",
+    f"chromium-{SHELL}",
     "chromium",
     "chromium-browser",
     "google-chrome",
@@ -28,6 +31,9 @@ CANDIDATES = (
     "microsoft-edge",
 )
 """Programs looked for on PATH, in this order; the headless shell has the least to start."""
+
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
+"""Environment variables that name the display a window is shown on."""
 
 UNLIMITED_FRAMES = ("--disable-frame-rate-limit", "--disable-gpu-vsync")
 """A screenshot waits for the next frame: these keep it from waiting for a 60 Hz display, at the cost of more CPU."""
@@ -70,37 +76,44 @@ class BrowserFault(RuntimeError):
     """The browser crashed, hung or lost its page in the middle of something."""
 
 
-def find_chromium() -> str | None:
+def find_chromium(headless: bool = True) -> str | None:
     """The Chromium to use, None where Playwright's own download is there and needs no path.
 
     ``WEBAGENT_CHROMIUM`` decides where it is set; then Playwright's own; then ``CANDIDATES`` on PATH.
 
+    Args:
+        headless: False asks for one that can show a window, which a headless shell cannot.
+
     Raises:
         BrowserError: if there is none.
     """
+    if not headless and sys.platform.startswith("linux") and not any(map(os.environ.get, DISPLAYS)):
+        raise BrowserError(
+            "there is no display to show the browser's window on: neither DISPLAY nor WAYLAND_DISPLAY is set. Work "
+            "without a window, or on a desktop, or under `xvfb-run`"
+        )
     named = os.environ.get("WEBAGENT_CHROMIUM")
     if named:
-        if shutil.which(named) is None:
+        if (path := shutil.which(named)) is None:
             raise BrowserError(f"WEBAGENT_CHROMIUM is {named!r}, which is not a program that can be run")
-        return shutil.which(named)
-    if _playwright_has_its_own():
+        if not headless and SHELL in path:
+            raise BrowserError(f"WEBAGENT_CHROMIUM is {named!r}, a headless shell: it shows no window")
+        return path
+    if _playwright_has_its_own(headless):
         return None
-    return _chromium_on_path()
-
-
-def _chromium_on_path() -> str:
     for name in CANDIDATES:
-        if path := shutil.which(name):
+        if (headless or SHELL not in name) and (path := shutil.which(name)):
             return path
     raise BrowserError(
-        "no Chromium was found. Install one: `playwright install chromium`, or on Debian and Ubuntu "
-        "`apt-get install chromium`, or name one in WEBAGENT_CHROMIUM"
+        ("no Chromium was found. " if headless else "no Chromium was found that shows a window. ")
+        + "Install one: `playwright install chromium`, or on Debian and Ubuntu `apt-get install chromium`, or name one "
+        "in WEBAGENT_CHROMIUM"
     )
 
 
-def _playwright_has_its_own() -> bool:
+def _playwright_has_its_own(headless: bool) -> bool:
     folder = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright"
-    return any(Path(folder).glob("chromium_headless_shell-*/*/*headless*shell"))
+    return any(Path(folder).glob("chromium_headless_shell-*/*/*headless*shell" if headless else "chromium-*/*/chrom*"))
 
 
 def sandbox_wanted() -> bool:
@@ -202,7 +215,7 @@ class Browser:
 
     def __init__(self, config: BrowserConfig):
         self.config = config
-        self.executable = find_chromium()
+        self.executable = find_chromium(config.headless)
         self.sandbox = sandbox_wanted()
         self._watchdog = _Watchdog()
         self._browser: PlaywrightBrowser | None = None

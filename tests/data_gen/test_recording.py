@@ -1,6 +1,7 @@
 """Recording what is done in a real browser, with real input."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from data_gen.dataset import DatasetError, DatasetWriter, decode_screenshot, read_dataset
 from data_gen.recording import Recorder, RecordError, add_episode, check_dataset
 from data_gen.recording.gestures import Event, Gestures
+from envs.browser import BrowserError, find_chromium
 from envs.observation import MAX_ELEMENTS, NOTHING
 from envs.web import OpenWebEnv
 from tests.sites import SITES, Served
@@ -210,6 +212,58 @@ def seen(*refs):
     observation["refs"][: len(refs)] = refs
     assert len(observation["refs"]) == MAX_ELEMENTS
     return observation
+
+
+@pytest.fixture
+def display(monkeypatch):
+    """An X display of its own; skips where there is no server for one, nothing to press its mouse, or no window."""
+    missing = [program for program in ("Xvfb", "xdotool") if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} cannot be found")
+    ours, theirs = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1280x900x24"], pass_fds=[theirs], stderr=subprocess.DEVNULL
+    )
+    os.close(theirs)
+    with os.fdopen(ours) as told:
+        monkeypatch.setenv("DISPLAY", f":{told.readline().strip()}")
+    try:
+        find_chromium(headless=False)
+        yield
+    except BrowserError as error:
+        pytest.skip(str(error))
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_a_person_records_in_a_window(display, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<button style='position: fixed; inset: 0' onclick='this.remove()'>Go</button>")
+    words = ["record", "--url", page.as_uri(), "--task", "Press go", "--out", str(tmp_path / "data")]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "webagent", *words], cwd=ROOT, env=environment, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as recording:  # fmt: skip
+        try:
+            assert recording.stdin and recording.stdout
+            assert "press Enter" in recording.stdout.readline()
+            found = subprocess.run(
+                ["xdotool", "search", "--sync", "--onlyvisible", "--class", "chrom"],
+                capture_output=True, text=True, check=True, timeout=60,
+            )  # fmt: skip
+            window = found.stdout.split()[0]
+            subprocess.run(
+                ["xdotool", "mousemove", "--window", window, "600", "500", "click", "1"], check=True, timeout=60
+            )
+            assert recording.stdout.readline().strip() == "click 0"
+            recording.stdin.write("\n")
+            recording.stdin.flush()
+            assert recording.wait(60) == 0
+        finally:
+            recording.kill()
+    assert read_dataset(tmp_path / "data")["action"].to_pylist() == ["click 0", 'done ""']
 
 
 def test_a_press_that_ends_on_another_element_is_a_drag():

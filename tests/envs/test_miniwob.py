@@ -164,6 +164,26 @@ def test_no_browser_says_what_to_install(monkeypatch):
         browser.find_chromium()
 
 
+def test_a_window_is_not_asked_of_a_headless_shell(monkeypatch, tmp_path):
+    shell = tmp_path / "chromium-headless-shell"
+    shell.write_text("#!/bin/sh\n")
+    shell.chmod(0o755)
+    monkeypatch.delenv("WEBAGENT_CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", "/nowhere")
+    monkeypatch.setenv("DISPLAY", ":1")
+    assert browser.find_chromium() == str(shell)
+    with pytest.raises(browser.BrowserError, match="shows a window"):
+        browser.find_chromium(headless=False)
+    monkeypatch.setenv("WEBAGENT_CHROMIUM", str(shell))
+    with pytest.raises(browser.BrowserError, match="headless shell"):
+        browser.find_chromium(headless=False)
+    for name in browser.DISPLAYS:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(browser.BrowserError, match="no display"):
+        browser.find_chromium(headless=False)
+
+
 @pytest.mark.parametrize("kind", [gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv])
 def test_vectorised(kind):
     spawn = {"context": "spawn", "shared_memory": False} if kind is gymnasium.vector.AsyncVectorEnv else {}
