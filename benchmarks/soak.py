@@ -10,6 +10,7 @@ count once) should neither grow nor shrink much; there should be no zombies. Lin
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -78,6 +79,7 @@ def megabytes(pid: int) -> float:
 
 def figures() -> tuple[float, float, int, int]:
     """Megabytes of this process and of those below it, their number, and how many of them are zombies."""
+    gc.collect()  # what is held, not what happens to lie about
     children = below(os.getpid())
     own, rest = megabytes(os.getpid()), sum(map(megabytes, children))
     return own, rest, len(children), sum(state == "Z" for state in children.values())
@@ -100,7 +102,9 @@ def _run(config: Config, environments: list[gymnasium.Env], web: OpenWebEnv) -> 
     last = (0.0, 0.0)
     for number in range(1, config.episodes + 1):
         env = web if number % config.web_every == 0 else environments[number % len(environments)]
-        faults += bool(run_episode(env, RandomPolicy(seed=number), seed=20_000_000 + number).fault)
+        if fault := run_episode(env, RandomPolicy(seed=number), seed=20_000_000 + number).fault:
+            faults += 1
+            print(f"{number:10} {env.spec.id if env.spec else 'open web'}: {fault}", flush=True)
         if number % config.every == 0 or number == config.episodes:
             own, rest, count, dead = figures()
             last, zombies = (own, rest), zombies + dead
