@@ -60,22 +60,8 @@ _FIND = ("search for {v}", "find {v}", "look up {v}", "buy {v}", "get the {v}", 
          "open {v}", "{v}", "look for the {v} and open it", "I want the {v}")  # fmt: skip
 _SEARCHES = ("Search", "Go", "Find", "Look up", "OK")
 _OPENERS = ("", "", "get", "have", "take", "I need", "use", "send", "put", "please", "order", "choose", "it is")
-_BETWEEN = (
-    " ",
-    " ",
-    ", ",
-    " and ",
-    " of ",
-    " of the ",
-    " in ",
-    " from ",
-    " with ",
-    " for ",
-    " to ",
-    " by ",
-    " as ",
-    " at ",
-)
+_BETWEEN = (" ", " ", ", ", " and ", " of ", " of the ", " in ", " from ", " with ", " for ", " to ", " by ", " as ",
+            " at ")  # fmt: skip
 
 
 @dataclass

@@ -96,7 +96,7 @@ def find_chromium(headless: bool = True) -> str | None:
     if named:
         if (path := shutil.which(named)) is None:
             raise BrowserError(f"WEBAGENT_CHROMIUM is {named!r}, which is not a program that can be run")
-        if not headless and SHELL in path:
+        if not headless and SHELL in path.replace("_", "-"):
             raise BrowserError(f"WEBAGENT_CHROMIUM is {named!r}, a headless shell: it shows no window")
         return path
     if _playwright_has_its_own(headless):
@@ -113,7 +113,7 @@ def find_chromium(headless: bool = True) -> str | None:
 
 def _playwright_has_its_own(headless: bool) -> bool:
     folder = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright"
-    return any(Path(folder).glob("chromium_headless_shell-*/*/*headless*shell" if headless else "chromium-*/*/chrom*"))
+    return any(Path(folder).glob("chromium_headless_shell-*/*/*headless*shell" if headless else "chromium-*/*/*hrom*"))
 
 
 def sandbox_wanted() -> bool:

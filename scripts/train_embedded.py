@@ -82,7 +82,7 @@ STAGES = (
     Stage(rollouts=40, steps=2_000, lr=4e-4),
 )
 """The checkpoint that is shipped learnt in more and shorter stages, which its card tells: most of them from episodes of
-WebGUM's 56 tasks alone, the last three from BrowserGym's. These have not been run to their end as they stand."""
+WebGUM's 56 tasks alone, the last four from BrowserGym's. These have not been run to their end as they stand."""
 
 MEASURED = {
     "WebGUM's 56 tasks": BenchConfig(suite="webgum56", episodes=100, seeds_from_checkpoint=True),

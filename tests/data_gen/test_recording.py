@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,8 @@ def test_a_person_records_in_a_window(display, tmp_path):
         [sys.executable, "-m", "webagent", *words], cwd=ROOT, env=environment, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as recording:  # fmt: skip
+        limit = threading.Timer(120, recording.kill)  # a line that does not come is then the end of the lines
+        limit.start()
         try:
             assert recording.stdin and recording.stdout
             assert "press Enter" in recording.stdout.readline()
@@ -262,6 +265,7 @@ def test_a_person_records_in_a_window(display, tmp_path):
             recording.stdin.flush()
             assert recording.wait(60) == 0
         finally:
+            limit.cancel()
             recording.kill()
     assert read_dataset(tmp_path / "data")["action"].to_pylist() == ["click 0", 'done ""']
 
