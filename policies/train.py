@@ -26,6 +26,7 @@ from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
 from policies.initialise import with_all_additions, with_vocabulary
+from policies.lanes import Lanes
 from policies.lora import VitTraining, adapt
 from policies.model import WebAgentModel
 from policies.processor import Example, Processor
@@ -167,6 +168,8 @@ def train(config: TrainConfig) -> Path:
     optimizer = new_optimizer(model, config)
     run.restore_training(model, average, optimizer)
     network = accelerator.prepare_model(model)
+    threads = torch.get_num_threads()
+    lanes = Lanes(model, threads) if world == 1 and Lanes.suit(model, device, threads) else None
 
     with accelerator.main_process_first():
         data = Samples.encode(
@@ -182,6 +185,14 @@ def train(config: TrainConfig) -> Path:
         rng = np.random.default_rng((config.seed, step, rank))
         groups = data.micro_batches(rows[rank::world], config.micro_tokens, config.padding)
         return [data.collate(group, rng, config.image_dropout) for group in groups]
+
+    def losses(batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled=bool(config.bf16)):
+            output = network(batch)
+        loss = output.per_sample_loss.sum()
+        figures = torch.stack([loss.detach(), output.correct.sum()])
+        return loss * world / config.batch_size, figures  # devices average; the step needs their sum
 
     image: ImageMode = config.image if config.image_dropout < 1 else "none"
 
@@ -206,15 +217,15 @@ def train(config: TrainConfig) -> Path:
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(step, config)
                 torch.manual_seed(entropy(config.seed, step, rank))
-                for number, batch in enumerate(micro_batches, 1):
-                    batch = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
-                    # Gradients travel between devices once a step, with the last micro-batch.
-                    with nullcontext() if number == len(micro_batches) else accelerator.no_sync(network):
-                        with torch.autocast(device.type, torch.bfloat16, enabled=bool(config.bf16)):
-                            output = network(batch)
-                        loss = output.per_sample_loss.sum()
-                        (loss * world / config.batch_size).backward()  # devices average; the step needs their sum
-                    sums += torch.stack([loss.detach(), output.correct.sum()])
+                if lanes:
+                    sums += lanes.backward(losses, micro_batches[::-1])
+                else:
+                    for number, batch in enumerate(micro_batches, 1):
+                        # Gradients travel between devices once a step, with the last micro-batch.
+                        with nullcontext() if number == len(micro_batches) else accelerator.no_sync(network):
+                            loss, figures = losses(batch)
+                            loss.backward()
+                        sums += figures
                 norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
@@ -251,6 +262,8 @@ def train(config: TrainConfig) -> Path:
                         played = browser_success(average, processor, [*run.held_out], config.browser_episodes, image)
                         log.write_tasks(run.step, "browser", played)
                 ticked = time.monotonic()
+    if lanes:
+        lanes.close()
     if main and run.step > begun:
         run.save(model, average, optimizer, processor)
     accelerator.wait_for_everyone()

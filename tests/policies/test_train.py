@@ -27,6 +27,7 @@ from policies.checkpoint import CheckpointError
 from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_trajectories
 from policies.images import IMAGE_MODES
+from policies.lanes import Lanes
 from policies.model import build_t5
 from policies.processor import Processor
 from policies.train import LOG_EVERY, TrainConfig, train
@@ -162,6 +163,26 @@ def test_stopped_and_resumed_equals_not_stopped(config, tmp_path, stops):
     evaluations = [[line for line in log_of(run) if "held_out" in line] for run in (config.out, parts.out)]
     assert [line["step"] for line in evaluations[0]] == [3, 6, 8]
     assert evaluations[0] == evaluations[1]
+
+
+def test_side_by_side_on_cores_equals_one_after_the_other_and_resumes_exactly(config, tmp_path, monkeypatch):
+    monkeypatch.setitem(SIZES, "tiny", ({**TINY[0], "dropout_rate": 0.0}, *TINY[1:]))
+    config = replace(config, padding=8)  # several micro-batches a step
+    alone = train(replace(config, threads=1, out=tmp_path / "alone"))
+    both = replace(config, threads=2, out=tmp_path / "both")
+    straight = train(both)
+    parts = replace(both, out=tmp_path / "parts")
+    train(replace(parts, stop_at=4))
+    assert differing(straight, train(replace(parts, resume=True))) == []
+    ones, others = tensors_of(alone), tensors_of(straight)
+    assert all(torch.allclose(ones[name], others[name], rtol=1e-3, atol=1e-4) for name in ones)
+
+
+@pytest.mark.parametrize(("rate", "threads", "suits"), [(0.0, 2, True), (0.0, 1, False), (0.1, 2, False)])
+def test_dropout_and_a_single_core_are_not_for_lanes(rate, threads, suits):
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(rate))
+    assert Lanes.suit(network, torch.device("cpu"), threads) is suits
+    assert not Lanes.suit(network, torch.device("meta"), threads)
 
 
 def _train_tiny(config: TrainConfig) -> None:
