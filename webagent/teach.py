@@ -14,17 +14,21 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from data_gen.augment import Demonstration, Variants, demonstrations, spread, thinned
+from data_gen.augment import Demonstration, Variants, demonstrations, rows_to_learn, spread, thinned
 from data_gen.dataset import DatasetWriter, read_dataset
 from data_gen.shards import Row
+from data_gen.synthetic import TASK, SynthesizeConfig, synthesize
 from webagent.agents import EMBEDDED
 from webagent.output import UsageError, check_folder_writable, console
 
-VARIANTS = ".variants"
-"""In the run's folder: the dataset that is trained on."""
+VARIANTS, MADE_UP = ".variants", ".made-up"
+"""In the run's folder: the datasets that are trained on."""
 
 SHARD = 100
 """Variants in one of its shards."""
+
+MADE_UP_ROWS = 5
+"""Rows of a made-up episode, about: that many are made that each row is seen once."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class TeachConfig:
     """Folder of the training run and its checkpoint."""
     init: Annotated[str, tyro.conf.arg(name="from")] = EMBEDDED
     """embedded (the checkpoint that comes with the package), or a checkpoint folder, to begin with."""
-    steps: int = 700
+    steps: int = 1000
     """Optimizer steps."""
     batch_size: int = 12
     """Rows of one step."""
@@ -54,6 +58,9 @@ class TeachConfig:
     """Highest learning rate."""
     image_dropout: float = 0.9
     """Share of the training that goes without screenshots; at 1 none is read, and the policy is for `--image none`."""
+    made_up: float = 0.2
+    """Share of the training that is made-up pages (`webagent synthesize`): on a handful of wordings alone the policy
+    forgets how else a thing can be said."""
     passes: int = 1
     """How often each variant is seen; fewer passes draw more variants."""
     check: int = 20
@@ -84,20 +91,28 @@ def teach(config: TeachConfig, out: Console | None = None) -> Path:
     steps = [len(demonstration.steps) for demonstration in found]
     out.print(f"{len(found)} demonstrations of {min(steps)} to {max(steps)} steps; values: {_some(variants.values)}")
     begun = time.monotonic()
-    count = max(len(found), math.ceil(config.steps * config.batch_size / (sum(steps) / len(steps)) / config.passes))
+    samples = config.steps * config.batch_size
+    own = samples * (1 - config.made_up) / config.passes
+    count = max(len(found), math.ceil(own * len(found) / sum(map(rows_to_learn, found))))
     drawn = spread(variants, count, config.seed, screenshot=config.image_dropout < 1)
     _write(config.out / VARIANTS, (thinned(rows, Random(number)) for number, rows in enumerate(drawn)))
+    data, shares = [config.out / VARIANTS], {}
+    if config.made_up:
+        episodes = math.ceil(samples * config.made_up / MADE_UP_ROWS)
+        data.append(synthesize(SynthesizeConfig(config.out / MADE_UP, episodes=episodes), Console(quiet=True)))
+        shares = {TASK: config.made_up}
     out.print(f"{count} variants in {time.monotonic() - begun:.0f} s; training")
     begun = time.monotonic()
     folder = train(
         TrainConfig(
-            data=(config.out / VARIANTS,),
+            data=tuple(data),
             out=config.out,
             init=start,
             steps=config.steps,
             batch_size=config.batch_size,
             lr=config.lr,
             image_dropout=config.image_dropout,
+            shares=shares,
             eval_every=config.steps,
             seed=config.seed,
             threads=config.threads,
@@ -116,6 +131,8 @@ def _demonstrations(config: TeachConfig) -> list[Demonstration]:
     for name in ("steps", "batch_size", "passes", "check"):
         if (value := getattr(config, name)) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    if not 0 <= config.made_up < 1:
+        raise UsageError(f"--made-up is a share from 0 to less than 1, got {config.made_up:g}")
     if not 0 <= config.image_dropout <= 1:
         raise UsageError(f"--image-dropout is a share between 0 and 1, got {config.image_dropout:g}")
     check_folder_writable(config.out)

@@ -9,6 +9,6 @@ rows.py       rows in another order, some left out; refs with other numbers
 words.py      words to draw from
 """
 
-from data_gen.augment.variants import Demonstration, Variants, demonstrations, spread, thinned
+from data_gen.augment.variants import Demonstration, Variants, demonstrations, rows_to_learn, spread, thinned
 
-__all__ = ["Demonstration", "Variants", "demonstrations", "spread", "thinned"]
+__all__ = ["Demonstration", "Variants", "demonstrations", "rows_to_learn", "spread", "thinned"]

@@ -23,7 +23,7 @@ from envs.html import Element, format_html, parse_html
 NOISE = "noise"
 """Source of rows that are seen as history only."""
 
-THINNED = 0.5
+THINNED = 0.75
 """Share of the rows in which nothing is typed that are."""
 
 
@@ -227,10 +227,16 @@ def _row(row: Row, looks: Row, instruction: str, page: Element, action: Action, 
 
 def thinned(rows: list[Row], random: Random) -> list[Row]:
     """The rows, most of those in which nothing is typed marked as not to be learnt: they are learnt soon."""
-    return [
-        row | {"source": NOISE} if not row["action"].startswith("type") and random.random() < THINNED else row
-        for row in rows
-    ]
+    return [row if random.random() < _kept(row["action"]) else row | {"source": NOISE} for row in rows]
+
+
+def rows_to_learn(demonstration: Demonstration) -> float:
+    """How many rows of a variant are to be learnt once it is thinned, on average."""
+    return sum(_kept(step.row["action"]) for step in demonstration.steps)
+
+
+def _kept(action: str) -> float:
+    return 1.0 if action.startswith("type") else 1 - THINNED
 
 
 def spread(variants: Variants, count: int, seed: int, **options: Any) -> Iterator[list[Row]]:

@@ -42,6 +42,7 @@ def test_teach_trains_checks_and_leaves_a_policy(recorded, tmp_path):
         ({"steps": 0}, "--steps must be at least 1"),
         ({"batch_size": 0}, "--batch-size must be at least 1"),
         ({"image_dropout": 1.5}, "between 0 and 1"),
+        ({"made_up": 1.0}, "--made-up is a share from 0 to less than 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(recorded, tmp_path, changes, message):
