@@ -20,7 +20,7 @@ import tyro
 
 from data_gen.collect import CollectConfig, collect
 from data_gen.dataset import TRAINING_SEEDS
-from data_gen.synthetic import SynthesizeConfig, synthesize
+from data_gen.synthetic import TASK, SynthesizeConfig, synthesize
 from envs import tasks
 from policies import checkpoint, start_pages
 from policies.card import with_results
@@ -40,17 +40,30 @@ HARD = {
     "click-checkboxes-soft": 2_500,
     "tic-tac-toe": 2_300,
     "click-shape": 2_200,
-    "email-inbox-forward-nl-turk": 1_800,
-    "email-inbox-nl-turk": 1_400,
+    "email-inbox-forward-nl-turk": 2_300,
+    "email-inbox-nl-turk": 1_900,
     "book-flight": 1_300,
-    "multi-layouts": 1_100,
+    "multi-layouts": 1_600,
     "search-engine": 1_100,
     "email-inbox-forward-nl": 800,
     "guess-number": 800,
+    "enter-text-2": 700,
+    "find-word": 700,
+    "generate-number": 700,
+    "read-table-2": 700,
+    "simple-algebra": 700,
+    "simple-arithmetic": 700,
+    "text-transform": 700,
+    "visual-addition": 700,
     "social-media-all": 600,
     "social-media-some": 600,
     "choose-date": 500,
+    "click-menu-2": 500,
+    "count-sides": 500,
+    "find-greatest": 500,
+    "form-sequence": 500,
     "multi-orderings": 500,
+    "stock-market": 500,
     "choose-date-easy": 200,
     "choose-date-medium": 200,
     "social-media": 200,
@@ -72,14 +85,16 @@ class Stage:
     """Whether the episodes of ``HARD`` are collected for this stage."""
     synthetic: int = 0
     """Episodes of made-up pages."""
+    shares: dict[str, float] = field(default_factory=dict)
+    """Tasks whose share of the samples does not follow from their errors."""
     rollouts: int = 0
     """Episodes per task in which the policy of the stage before acts and the expert labels; 0 in the first stage."""
 
 
 STAGES = (
     Stage(demonstrations=100, steps=3_000, lr=6e-4),
-    Stage(hard=True, synthetic=15_000, steps=5_000, lr=6e-4),
-    Stage(rollouts=40, steps=2_000, lr=4e-4),
+    Stage(hard=True, synthetic=15_000, shares={TASK: 0.35}, steps=5_000, lr=6e-4),
+    Stage(rollouts=40, shares={TASK: 0.35}, steps=2_000, lr=4e-4),
 )
 """The checkpoint that is shipped learnt in more and shorter stages, which its card tells: most of them from episodes of
 WebGUM's 56 tasks alone, the last four from BrowserGym's. These have not been run to their end as they stand."""
@@ -139,9 +154,8 @@ def main(recipe: Recipe) -> None:
         data = (*data, *stage_data(recipe, number, stage, run))
         out = recipe.work / f"run{number}"
         resume = checkpoint.latest(out) is not None
-        run = train(
-            replace(recipe.training, data=data, out=out, init=run, steps=stage.steps, lr=stage.lr, resume=resume)
-        )
+        training = replace(recipe.training, data=data, out=out, init=run, resume=resume)
+        run = train(replace(training, steps=stage.steps, lr=stage.lr, shares=stage.shares))
     assert run is not None
     publish(recipe, run)
 
