@@ -34,6 +34,12 @@
   const listens = (element) => listeners.get(element) > 0 || element.onclick || element.onmousedown || element.onmouseup ||
     element.ondblclick || element.onpointerdown;
 
+  // Of a password's selected characters Chromium says that their drag begins, and then begins none: who waits for it, as
+  // Playwright does in a mouse move, waits for ever.
+  addEventListener.call(window, "dragstart", (event) => {
+    if (event.target instanceof Element && event.target.matches("input[type=password]")) event.preventDefault();
+  }, true);
+
   let refs = new WeakMap();  // element -> ref
   let elements = [];         // ref -> element
   let inView = [];           // ref -> where its box was to be seen when the page was read last

@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from envs import browser
 from envs.html import parse_html
 from envs.loop import RandomPolicy, run_episode
 from envs.web import AllowList, OpenWebEnv, OpenWebError
@@ -213,4 +214,16 @@ def test_a_picture_of_a_page_that_is_being_left_is_of_the_next(tmp_path):
         observation, *_, info = env.step("press Enter")
         assert "fault" not in info and not observation["last_error"]
         assert observation["screenshot"].any()
+    env.close()
+
+
+def test_selected_characters_of_a_password_can_be_dragged_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(browser, "DEADLINE", 8.0)
+    page = tmp_path / "page.html"
+    page.write_text("<input type=password value=abcdefghijklmnop><p>out of the field</p>")
+    env = OpenWebEnv(page.as_uri(), "look around")
+    env.reset()
+    for action in ("drag_xy 100 18 12 18", "drag_xy 40 18 30 60"):  # it selects, and then takes hold of what it selected
+        *_, info = env.step(action)
+        assert "fault" not in info
     env.close()
