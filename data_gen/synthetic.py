@@ -21,8 +21,8 @@ from rich.progress import track
 
 from data_gen.augment import forms, rows
 from data_gen.augment.slots import Slot
-from data_gen.augment.wording import Wording, in_one, reworded, say
-from data_gen.augment.words import KNOWN, made_up
+from data_gen.augment.wording import Wording, reworded, say
+from data_gen.augment.words import any_word
 from data_gen.dataset import TRAINING_SEEDS, DatasetError, DatasetWriter
 from data_gen.shards import Row
 from envs.action import Action
@@ -59,6 +59,9 @@ _ROW = ("{b} {a}", "{b} the one about {a}", "in the row {a} press {b}", "for {a}
 _FIND = ("search for {v}", "find {v}", "look up {v}", "buy {v}", "get the {v}", "order the {v}", "show me {v}",
          "open {v}", "{v}", "look for the {v} and open it", "I want the {v}")  # fmt: skip
 _SEARCHES = ("Search", "Go", "Find", "Look up", "OK")
+_OPENERS = ("", "", "get", "have", "take", "I need", "use", "send", "put", "please", "order", "choose", "it is")
+_BETWEEN = (" ", " ", ", ", " and ", " of ", " of the ", " in ", " from ", " with ", " for ", " to ", " by ", " as ",
+            " at ")  # fmt: skip
 
 
 @dataclass
@@ -83,7 +86,7 @@ class _Episode:
     def word(self) -> str:
         """A word that this episode does not have yet."""
         while True:
-            word = self.random.choice(KNOWN) if self.random.random() < 0.5 else made_up(self.random)
+            word = any_word(self.random)
             if word not in self._taken:
                 self._taken.add(word)
                 return word
@@ -166,7 +169,7 @@ def _form(episode: _Episode) -> list[_Stage]:
             said.append(say(mark, episode.marks[mark], random))
     random.shuffle(said)
     if len(said) > 1 and random.random() < 0.35:
-        said = [in_one([mark for clause in said for mark in clause if mark in episode.marks], episode.marks, random)]
+        said = [_in_one(episode, [mark for clause in said for mark in clause if mark in episode.marks])]
     submit = episode.word().capitalize() if random.random() < 0.15 else random.choice(_SUBMITS)
     button = episode.node(
         "button", submit, ref=True, **({"id": submit.lower().split()[0]} if random.random() < 0.5 else {})
@@ -180,6 +183,18 @@ def _form(episode: _Episode) -> list[_Stage]:
     head = [episode.node("h1", episode.word().capitalize())] if random.random() < 0.6 else []
     page = episode.node("body", *top, *head, *parts, button, *others)
     return [_Stage(page, [*actions, Action("click", (_ref(button),))], said)]
+
+
+def _in_one(episode: _Episode, marks: list[str]) -> str:
+    """Several values in one clause: what fits which field is told by its name, by its looks, or by what is left."""
+    random = episode.random
+    text = random.choice(_OPENERS)
+    for mark in marks:
+        shown, label = episode.shown(mark), episode.marks[mark].label
+        named = random.random() < 0.6 and label
+        text += random.choice(_BETWEEN) if text else ""
+        text += random.choice((f"{shown} {label}", f"{label} {shown}")) if named else shown
+    return text
 
 
 def _shortened(label: str, random: Random) -> str:

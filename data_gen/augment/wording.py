@@ -6,7 +6,7 @@ While it is worked on, each value stands in it as one private character, a mark,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -58,12 +58,6 @@ _BARE = (
 
 _UNNAMED = 0.15
 """Share of the plain clauses that are said so."""
-
-_OPENERS = ("", "", "get", "have", "take", "I need", "use", "send", "put", "please", "order", "choose", "it is")
-_BETWEEN = (" ", " ", ", ", " and ", " of ", " of the ", " in ", " from ", " with ", " for ", " to ", " by ", " as ",
-            " at ", " the ")  # fmt: skip
-_MERGED = 0.3
-"""Share of the wordings in which some clauses become one."""
 
 _FIRST_MARK = 0xE000
 _OPENINGS = ("Please ", "Could you ", "Now ", "I want you to ", "You should ", "Kindly ")
@@ -172,11 +166,6 @@ def reworded(wording: Wording, values: set[str], free_order: bool, random: Rando
     marks = wording.marks
     parts = _CLAUSE_END.split(wording.text)
     clauses, ends = parts[::2], parts[1::2]
-    if free_order and len(clauses) > 1 and random.random() < _MERGED:
-        first = random.randrange(len(clauses) - 1)
-        last = min(len(clauses), first + random.randint(2, 4))
-        clauses[first:last] = [_plainly(" ".join(clauses[first:last]), marks, values, random)]
-        ends[first : last - 1] = []
     rate = random.choice((0.0, 0.4, 1.0))
     clauses = [_plainly(clause, marks, values, random) if random.random() < rate else clause for clause in clauses]
     if free_order and random.random() < 0.6:
@@ -202,23 +191,6 @@ def say(mark: str, slot: Slot, random: Random) -> str:
     return random.choice(ways).format(v=shown, l=slot.label)
 
 
-def in_one(held: Sequence[str], marks: Mapping[str, Slot], random: Random) -> str:
-    """Several values in one clause: which fits which field is told by its name, by its looks, or by what is left.
-
-    Args:
-        held: the marks, in the order in which they are said.
-        marks: what each stands for.
-        random: what to draw from.
-    """
-    text = random.choice(_OPENERS)
-    for mark in held:
-        shown, label = f'"{mark}"' if random.random() < 0.3 else mark, marks[mark].label
-        if label and marks[mark].kind in _SAID and random.random() < 0.6:
-            shown = random.choice((f"{shown} {label}", f"{label} {shown}"))
-        text += (random.choice(_BETWEEN) if text else "") + shown
-    return text
-
-
 def _strewn(text: str, random: Random) -> str:
     """The text with common words between its own."""
     words = text.split(" ")
@@ -237,11 +209,8 @@ def _plainly(clause: str, marks: dict[str, Slot], values: set[str], random: Rand
     held = [mark for mark in dict.fromkeys(clause) if mark in marks]
     if not held or words_of(clause) & values or not all(marks[m].label and marks[m].kind in _SAID for m in held):
         return clause
-    random.shuffle(held)
-    if len(held) > 1 and random.random() < 0.5:
-        return in_one(held, marks, random)
     parts = [say(mark, marks[mark], random) for mark in held]
-    return random.choice((", ", "; ", " and ", ". ", " ")).join(parts)
+    return random.choice((", ", "; ", " and ", ". ", " ")).join(random.sample(parts, len(parts)))
 
 
 def _shuffled(clauses: list[str], marks: dict[str, Slot], random: Random) -> list[str]:

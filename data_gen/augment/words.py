@@ -38,6 +38,26 @@ temple thunder tiger timber tomato topaz tower trail train travel tropic tulip t
 umbrella unit upper valley vanilla velvet village violin vision vivid voyage wagon water wave west
 whale wheat wheel white willow winter wisdom wonder wood yellow young zebra zero""".split()
 
+NAMES = """abigail adrian agnes alan alex alice amy andrea andrew angela anita anthony barbara becky ben bella brian
+bruno carol carmen cathy charles chloe chris clara colin connie craig daisy daniel david debbie diana donald doris
+edith edward elaine elena ellen emily ernest esther ethan eva evan fiona frank fred gabriel george gina gloria gordon
+greg harold harry heather helen henry holly ian ingrid isaac jack jacob jane janet jason jean jeff jenny jerry jill
+joan joel john joseph joyce judy julia karen keith kevin kim kyle larry laura lee linda lisa louis lucy luke lydia
+marco maria mark martha martin mary matt megan miguel mike molly nancy naomi nick nicole noah oscar pamela patrick
+peggy peter philip phoebe rachel ralph ray rebecca richard rita robert roger ronald ruth ryan sally samuel sandra
+scott sean sharon simon sonia stella steve susan sylvia ted teresa thomas tim tom tracy vanessa victor vincent wanda
+wayne wendy william adams allen anderson barnes bennett brooks butler campbell clark collins cook cox davis
+diaz edwards evans flores garcia gonzalez gray griffin hall harris hayes henderson hernandez hill howard hughes
+jackson jenkins johnson jones kelly kennedy king kumar lewis long lopez martinez mitchell moore morgan morris murphy
+myers nelson nguyen patel perez perry peterson phillips powell price ramirez reyes richardson rivera roberts robinson
+rodriguez rogers ross russell sanchez sanders schmidt silva simmons smith stewart sullivan thompson torres
+wallace ward watson wilson wright amsterdam auckland baghdad bangkok barcelona beijing belgrade bogota bologna bremen
+bucharest budapest calgary canberra caracas cologne copenhagen dakar delhi florence glasgow hamburg houston istanbul
+karachi krakow leeds leipzig lisbon liverpool london lyon malmo manchester melbourne miami milan minsk montreal moscow
+mumbai munich naples osaka ottawa perth phoenix porto portland santiago seattle seville shanghai singapore stockholm
+sydney taipei tbilisi tehran toronto tunis utrecht valencia venice yerevan zagreb""".split()
+"""Of people and places: what is typed is often such a name, of one word or of several, known from elsewhere or not."""
+
 _ONSETS = "b br c ch cl d dr f fl g gr h j k kr l m n p pl qu r s sh sl st t th tr v w z".split()
 _VOWELS = "a e i o u ai ea oo y".split()
 _CODAS = ("", "", "", "n", "r", "l", "s", "t", "nd", "rk", "ck", "m")
@@ -69,12 +89,17 @@ def _draw(word: str, random: Random) -> str:
         length = len(word) if random.random() < 0.8 else random.randint(1, 4)
         return str(random.randrange(10 ** (length - 1), 10**length))
     if word.isalpha() and (word.islower() or word.isupper() or word.istitle()):
-        return random.choice(KNOWN) if random.random() < 0.5 else made_up(random)
+        return any_word(random)
     if re.fullmatch(r"[a-z]+\d+", word):
-        stem = random.choice(KNOWN) if random.random() < 0.5 else made_up(random)
-        return f"{stem}{random.randrange(1, 1000)}"
+        return f"{any_word(random)}{random.randrange(1, 1000)}"
     characters = string.digits + (string.ascii_lowercase if word.islower() else string.ascii_letters)
     return "".join(random.choices(characters, k=max(3, len(word) + random.randint(-2, 2))))
+
+
+def any_word(random: Random) -> str:
+    """A word of the language, a name, or one that is made up."""
+    kind = random.random()
+    return random.choice(KNOWN) if kind < 0.35 else random.choice(NAMES) if kind < 0.65 else made_up(random)
 
 
 def made_up(random: Random) -> str:
