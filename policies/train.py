@@ -218,7 +218,7 @@ def train(config: TrainConfig) -> Path:
                     group["lr"] = group["initial_lr"] * schedule(step, config)
                 torch.manual_seed(entropy(config.seed, step, rank))
                 if lanes:
-                    sums += lanes.backward(losses, micro_batches[::-1])
+                    sums += lanes.backward(losses, micro_batches[::-1])  # the longest first
                 else:
                     for number, batch in enumerate(micro_batches, 1):
                         # Gradients travel between devices once a step, with the last micro-batch.
@@ -262,8 +262,6 @@ def train(config: TrainConfig) -> Path:
                         played = browser_success(average, processor, [*run.held_out], config.browser_episodes, image)
                         log.write_tasks(run.step, "browser", played)
                 ticked = time.monotonic()
-    if lanes:
-        lanes.close()
     if main and run.step > begun:
         run.save(model, average, optimizer, processor)
     accelerator.wait_for_everyone()

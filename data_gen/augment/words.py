@@ -1,4 +1,4 @@
-"""Words to put in the place of values: of the language, made up, numbers, dates, codes."""
+"""Words to put in the place of values: of the language, names, made up, numbers, dates, codes."""
 
 from __future__ import annotations
 

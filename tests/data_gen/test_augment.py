@@ -9,9 +9,10 @@ from data_gen.augment import Demonstration, Variants, spread
 from data_gen.augment.rows import rearrange
 from data_gen.augment.slots import find_slots
 from data_gen.augment.variants import Move
-from data_gen.augment.words import is_held_out, words_of
+from data_gen.augment.words import NAMES, is_held_out, words_of
 from envs.action import Action
 from envs.html import format_html, parse_html
+from tests.sites import words
 
 NOTE = "<label ref=11 for=note>Note</label> <input ref=12 id=note{note}>"
 FORM = """<nav><a ref=0>Home</a> <a ref=1>Help</a></nav>{above}<label ref=2 for=user>User name</label>
@@ -178,3 +179,9 @@ def test_rows_keep_their_place_from_page_to_page_and_busy_groups_their_order():
         rearrange(busy, {1, 3}, set(), salt, drop=True)
         assert format_html(busy) == html
     assert len(orders) > 4
+
+
+def test_no_name_that_is_drawn_is_one_of_the_sites_that_are_taught():
+    known = {word.lower() for each in vars(words).values() if isinstance(each, list) for word in each}
+    assert len(known) > 300
+    assert known & {*NAMES} == set()

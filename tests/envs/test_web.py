@@ -223,10 +223,8 @@ def test_selected_characters_of_a_password_can_be_dragged_at(tmp_path, monkeypat
     page.write_text("<input type=password value=abcdefghijklmnop><p>out of the field</p>")
     env = OpenWebEnv(page.as_uri(), "look around")
     env.reset()
-    for action in (
-        "drag_xy 100 18 12 18",
-        "drag_xy 40 18 30 60",
-    ):  # it selects, and then takes hold of what it selected
+    select, take_hold = "drag_xy 100 18 12 18", "drag_xy 40 18 30 60"
+    for action in (select, take_hold):
         *_, info = env.step(action)
         assert "fault" not in info
     env.close()
