@@ -36,7 +36,7 @@ class Config:
     """Suites of the task table, one line of the result each."""
     episodes: int = 40
     """Episodes per task."""
-    workers: tuple[int, ...] = (1, 2, 4)
+    workers: tuple[int, ...] = (1, 2, 4, 6)
     """Numbers of processes to compare."""
 
 

@@ -46,6 +46,8 @@ FEATURES = (
     "shape in instruction",  # what a drawn thing is called: a letter, a triangle
     *(f"place after {2**PLACE_BITS - 1}, bit {bit}" for bit in range(PLACE_BITS)),  # where there are more siblings
     "place is the ordinal",  # of an element among its siblings, of a word in its text: the 6th that is asked for
+    # of words with a capital, which beside each other are often one name
+    "capital", "capital, like the word before", "capital, like the word after",
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
@@ -116,6 +118,8 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     ordinals = {int(found[1]) for key in _keys(instruction) if (found := _ORDINAL.fullmatch(key))}
     _places(here, page, ordinals)
     _word_places(here, page, ordinals)
+    for rows, units in ((task, instruction), (past, history), (here, page)):
+        _capitals(rows, units)
     return features
 
 
@@ -328,6 +332,14 @@ def _word_places(rows: np.ndarray, page: Sequence[Unit], ordinals: set[int]) -> 
         if unit.key and unit.part == "text":
             counts[id(unit.element)] += 1
             row[_F["place is the ordinal"]] = counts[id(unit.element)] in ordinals
+
+
+def _capitals(rows: np.ndarray, units: Sequence[Unit]) -> None:
+    capital = [unit.kind == "word" and unit.text[:1].isupper() for unit in units]
+    for number in np.flatnonzero(capital):
+        rows[number, _F["capital"]] = 1
+        rows[number, _F["capital, like the word before"]] = number > 0 and capital[number - 1]
+        rows[number, _F["capital, like the word after"]] = number + 1 < len(units) and capital[number + 1]
 
 
 def _elements_of(parent: Element) -> list[Element]:

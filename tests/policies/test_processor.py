@@ -359,6 +359,21 @@ def test_what_stands_at_the_place_that_is_asked_for(asked, html, found):
     assert [unit.text for unit, on in zip(units, features, strict=True) if on] == found
 
 
+def test_words_with_a_capital_beside_each_other():
+    instruction = [Unit(word.text, space=word.space) for word in split_words("Get Ann Lee Roe from Rome, Italy")]
+    features = match_features(instruction, [], [], [])
+    names = ("capital", "capital, like the word before", "capital, like the word after")
+    found = {
+        name: [unit.text for unit, on in zip(instruction, features[:, FEATURES.index(name)], strict=True) if on]
+        for name in names
+    }
+    assert found == {
+        "capital": ["Get", "Ann", "Lee", "Roe", "Rome", "Italy"],
+        "capital, like the word before": ["Ann", "Lee", "Roe"],
+        "capital, like the word after": ["Get", "Ann", "Lee"],
+    }
+
+
 def test_each_of_thirty_siblings_has_features_of_its_own():
     boxes = "".join(f"<input ref={ref} type=checkbox>" for ref in range(30))
     units = page_units(parse_html(f"<div>{boxes}</div>"), refs=False)
