@@ -1,4 +1,4 @@
-"""Training throughput beside transformers' ``Trainer``, on the same network, rows, updates and threads.
+"""Training throughput beside transformers' ``Trainer``, on the same network, rows, updates, threads and precision.
 
 All three begin with the same weights and take the same rows: those that our sampler draws. Ours is ``policies.train``
 as it is. ``Trainer`` pads each batch to its longest row, once in the drawn order and once grouped by length; its rows
@@ -30,7 +30,7 @@ from policies import checkpoint
 from policies.data import Samples, TaskSampler, held_out, read_trajectories
 from policies.model import WebAgentModel
 from policies.run import TENSORS
-from policies.train import TrainConfig, new_optimizer, schedule, train
+from policies.train import TrainConfig, multiplies_bf16, new_optimizer, schedule, train
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Config:
     image_dropout: float = 0.9
     """Share of batches without screenshots."""
     threads: int = 1
+    bf16: bool | None = None
+    """Multiply in bfloat16, all three; where not said, if the processor does so by itself."""
 
 
 def main(config: Config) -> None:
@@ -60,6 +62,7 @@ def main(config: Config) -> None:
             eval_episodes=1,
             image_dropout=config.image_dropout,
             threads=config.threads,
+            bf16=multiplies_bf16(torch.device("cpu")) if config.bf16 is None else config.bf16,
         )
         begun = train(replace(training, out=Path(folder) / "begun", stop_at=1, lr=0.0))
         model, processor, _ = checkpoint.load(begun)
@@ -83,7 +86,8 @@ def main(config: Config) -> None:
         ours = float(np.mean([training.batch_size / line["samples_per_s"] for line in lines if "loss" in line]))
         results["webagent train"] = (ours, _loss(model, data, tests, training))
 
-    shown = Table(title=f"{config.steps} updates of {training.batch_size} rows, {config.threads} threads, "
+    precision = "bfloat16" if training.bf16 else "float32"
+    shown = Table(title=f"{config.steps} updates of {training.batch_size} rows, {config.threads} threads, {precision}, "
                         f"{data.lengths[rows].mean():.0f} tokens a row")  # fmt: skip
     for column in ("", "samples/s", "ours is", "held-out loss", "ours differs by"):
         shown.add_column(column, justify="right")
@@ -134,6 +138,7 @@ def _train_by_trainer(
             max_grad_norm=training.clip,
             seed=training.seed,
             use_cpu=True,
+            bf16=bool(training.bf16),
             remove_unused_columns=False,
             label_names=[],
             save_strategy="no",

@@ -117,6 +117,9 @@ WebGUM's 56 tasks alone, the last six from BrowserGym's. These have not been run
 MEASURED = {
     "WebGUM's 56 tasks": BenchConfig(suite="webgum56", episodes=100, seeds_from_checkpoint=True),
     "BrowserGym's 125 tasks": BenchConfig(suite="browsergym125"),
+    "The other four pages with an expert": BenchConfig(
+        tasks=("button-delay", "chase-circle", "moving-items", "simon-says"), episodes=25, seeds_from_checkpoint=True
+    ),
     "The image off, sixteen tasks": BenchConfig(suite="thin16", image="none", episodes=100, seeds_from_checkpoint=True),
 }
 """What a new checkpoint is measured by, by the heading in its card."""
