@@ -3,7 +3,8 @@
 Pages are the first ones of MiniWoB++ episodes. Ours is everything from the observation to the action: reading the page,
 the encoder, the grammar's masks, every decoder step. ``generate`` gets the tokens and pixels ready made, has the same
 encoder input, and writes as many tokens as our action has steps, greedily, with its key-value cache, without masks or
-pointing. The two take turns on each page, one thread each. Then the same pages are decided on in batches.
+pointing, in float32 and once more under autocast to bfloat16. All take turns on each page, one thread each. Then the
+same pages are decided on in batches.
 
     python benchmarks/bench_decide.py --suite webgum56
 """
@@ -32,6 +33,8 @@ from envs import tasks
 from policies import checkpoint
 from policies.decoding import decode
 from policies.model import WebAgentModel
+from policies.policy import LearntPolicy
+from policies.stepping import multiplies_bf16
 
 SIZES = (0, 64, 128, 256, 1024)
 """Bounds of the rows of the table, in text tokens."""
@@ -51,15 +54,19 @@ class Config:
     """Show the policy the screenshot."""
     batch: int = 16
     """Pages of one batch."""
+    bf16: bool | None = None
+    """Let ours multiply in bfloat16; where not said, as it does by default: if the processor does so by itself."""
 
 
 def main(config: Config) -> None:
     """Prints the table."""
     warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about its own calls
     torch.set_num_threads(1)
-    model, processor, _ = checkpoint.load(config.policy)
+    plain, processor, _ = checkpoint.load(config.policy)
+    halved = multiplies_bf16(torch.device("cpu")) if config.bf16 is None else config.bf16
+    model = LearntPolicy.from_checkpoint(config.policy, bf16=halved).model
     seen = observations(config)
-    ours, theirs, lengths = [], [], []
+    ours, theirs, theirs_bf16, lengths = [], [], [], []
 
     def encoded(observation: dict[str, Any]) -> Any:
         return processor.encode(observation, (), [observation["screenshot"]] if config.image else [])
@@ -69,22 +76,29 @@ def main(config: Config) -> None:
         batch = processor.collate([encoded(observation)])
         steps = len(processor.encode(observation, action=decision.action).kinds)
         how = {"max_new_tokens": steps, "min_new_tokens": steps, "do_sample": False, "num_beams": 1, "use_cache": True}
-        with torch.inference_mode():
-            others, _ = timed(lambda batch=batch, how=how: generate(model, batch, how))
+        others = []
+        for bf16 in (False, True):
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                others.append(timed(lambda batch=batch, how=how: generate(plain, batch, how))[0])
         if number:  # the first of each is not counted
             ours.append(1000 * seconds)
-            theirs.append(1000 * others)
+            theirs.append(1000 * others[0])
+            theirs_bf16.append(1000 * others[1])
             lengths.append(batch["input_ids"].shape[1])
 
-    shown = Table("text tokens", "pages", "ours p50", "p95", "generate p50", "p95", "ratio of p50",
-                  title=f"one decision, ms; {'with' if config.image else 'without'} the screenshot")  # fmt: skip
-    mine, other, length = np.array(ours), np.array(theirs), np.array(lengths)
+    shown = Table("text tokens", "pages", "ours p50", "p95", "generate p50", "p95", "ratio of p50", "in bfloat16 p50",
+                  "ratio", title=f"one decision, ms; {'with' if config.image else 'without'} the screenshot; ours in "
+                                 f"{'bfloat16' if halved else 'float32'}")  # fmt: skip
+    mine, other, half, length = np.array(ours), np.array(theirs), np.array(theirs_bf16), np.array(lengths)
     for low, high in [*pairwise(SIZES), (0, SIZES[-1])]:
         rows = (length > low) & (length <= high)
         if rows.any():
             a, b = np.percentile(mine[rows], [50, 95]), np.percentile(other[rows], [50, 95])
+            c = np.median(half[rows])
             label = f"{low + 1} - {high}" if high - low < SIZES[-1] else "all"
-            shown.add_row(label, str(rows.sum()), *(f"{v:.1f}" for v in (*a, *b)), f"{b[0] / a[0]:.1f}")
+            shown.add_row(
+                label, str(rows.sum()), *(f"{v:.1f}" for v in (*a, *b, b[0] / a[0])), f"{c:.1f}", f"{c / a[0]:.1f}"
+            )
     rich.print(shown)
     groups = [seen[start : start + config.batch] for start in range(0, len(seen), config.batch)]
     total = sum(timed(lambda g=group: decode(model, processor, [encoded(o) for o in g]))[0] for group in groups)

@@ -23,7 +23,6 @@ import tyro
 
 from envs.action import SIGNATURES
 from envs.web import OpenWebEnv
-from policies import checkpoint
 from policies.policy import LearntPolicy
 
 WORDS = (
@@ -108,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main(config: Config) -> None:
     torch.set_num_threads(1)  # as `webagent run` does
-    model, processor, _ = checkpoint.load(None)
+    policy = LearntPolicy.from_checkpoint(verbs=tuple(SIGNATURES))
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
@@ -130,7 +129,8 @@ def main(config: Config) -> None:
                 for _ in range(config.repeats):
                     observation, *_ = env.step("wait")
                     seen = max(seen, len(observation["html"]))
-                    rows.append(_decide(env, LearntPolicy(model, processor, verbs=tuple(SIGNATURES)), observation))
+                    policy.reset()
+                    rows.append(_decide(env, policy, observation))
             times = np.array(rows)
             every += times.sum(axis=1).tolist()
             columns = [*times.T, times.sum(axis=1)]

@@ -30,7 +30,8 @@ from policies import checkpoint
 from policies.data import Samples, TaskSampler, held_out, read_trajectories
 from policies.model import WebAgentModel
 from policies.run import TENSORS
-from policies.train import TrainConfig, multiplies_bf16, new_optimizer, schedule, train
+from policies.stepping import multiplies_bf16
+from policies.train import TrainConfig, new_optimizer, schedule, train
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class Config:
     image_dropout: float = 0.9
     """Share of batches without screenshots."""
     threads: int = 1
+    """Processor threads of each."""
+    window: int = TrainConfig.window
+    """Steps whose rows ours deals out by length; the Trainer has 50 where it groups by length."""
     bf16: bool | None = None
     """Multiply in bfloat16, all three; where not said, if the processor does so by itself."""
 
@@ -62,6 +66,7 @@ def main(config: Config) -> None:
             eval_episodes=1,
             image_dropout=config.image_dropout,
             threads=config.threads,
+            window=config.window,
             bf16=multiplies_bf16(torch.device("cpu")) if config.bf16 is None else config.bf16,
         )
         begun = train(replace(training, out=Path(folder) / "begun", stop_at=1, lr=0.0))

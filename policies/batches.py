@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -27,3 +29,23 @@ def like_lengths(lengths: np.ndarray, limit: int, padding: int) -> list[np.ndarr
         groups[-1].append(row)
         total += length
     return [np.array(group) for group in groups]
+
+
+def deal_by_length(steps: Sequence[np.ndarray], lengths: np.ndarray, window: int, seed: int) -> list[np.ndarray]:
+    """Deals the rows of every ``window`` steps out anew, so that those of a step are about as long as each other.
+
+    Args:
+        steps: rows of each step, equally many.
+        lengths: int [N], tokens of each row of the data.
+        window: steps that share their rows; 1 leaves them as they are.
+        seed: of the order in which the short and the long ones come.
+
+    Returns:
+        As many steps, of the same rows in all.
+    """
+    dealt: list[np.ndarray] = []
+    for start in range(0, len(steps), window) if window > 1 else ():
+        rows = np.concatenate(steps[start : start + window])
+        parts = np.split(rows[np.argsort(lengths[rows], kind="stable")], len(steps[start : start + window]))
+        dealt += [parts[place] for place in np.random.default_rng((seed, start)).permutation(len(parts))]
+    return dealt or list(steps)

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from envs.action import PAGE_VERBS, Action
 from envs.loop import Observation
+from policies import checkpoint
 from policies.decoding import decode
 from policies.images import ImageMode, check_mode, stand_in
 from policies.model import WebAgentModel
 from policies.processor import HistoryItem, Processor
+from policies.stepping import halve, multiplies_bf16
 
 
 class LearntPolicy:
@@ -39,16 +42,24 @@ class LearntPolicy:
 
     @classmethod
     def from_checkpoint(cls, folder: Path | str | None = None, image: ImageMode = "real", beams: int = 1,
-                        device: str = "cpu") -> LearntPolicy:  # fmt: skip
+                        device: str = "cpu", verbs: Sequence[str] = PAGE_VERBS,
+                        bf16: bool | None = None) -> LearntPolicy:  # fmt: skip
         """The policy of a checkpoint; the embedded one where ``folder`` is None.
+
+        Args:
+            folder: the checkpoint's, or a training run's.
+            image, beams, verbs: as of the policy itself.
+            device: where it is computed.
+            bf16: whether the encoder multiplies in bfloat16; None: where the hardware does so by itself. Long pages
+                take half the time, and about one decision in a thousand is another.
 
         Raises:
             CheckpointError: if it cannot be read.
         """
-        from policies import checkpoint
-
         model, processor, _ = checkpoint.load(folder, device)
-        return cls(model, processor, image=image, beams=beams)
+        if multiplies_bf16(torch.device(device)) if bf16 is None else bf16:
+            halve(model.t5)
+        return cls(model, processor, image=image, beams=beams, verbs=verbs)
 
     def reset(self) -> None:
         self._history: list[HistoryItem] = []

@@ -1,7 +1,8 @@
 """The T5 for deciding: its encoder, and its decoder one token at a time, without what transformers does around them.
 
 Of a small network's time much goes into the modules' bookkeeping, not into arithmetic; and keys and values over the
-encoder's output are worked out once for all steps and hypotheses. The numbers are transformers' own.
+encoder's output are worked out once for all steps and hypotheses. The numbers are transformers' own, unless ``halve``
+was called.
 """
 
 from __future__ import annotations
@@ -9,8 +10,29 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import T5ForConditionalGeneration
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions of its own for bfloat16; False for a processor that does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    features = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(on is True for name, on in features.items() if name.endswith("bf16"))
+
+
+def halve(t5: T5ForConditionalGeneration) -> None:
+    """Makes the encoder multiply in bfloat16 from now on, as training does; sums between its layers stay float32.
+
+    So do the keys and values that the decoder makes of the encoder's output; its steps are too small to gain by it.
+    The network can then only decide, not be trained.
+    """
+    decoder: Any = t5.decoder
+    across = [block.layer[1].EncDecAttention for block in decoder.block]
+    products = [layer for layer in t5.encoder.modules() if isinstance(layer, nn.Linear)]
+    for layer in (*products, *(part for attention in across for part in (attention.k, attention.v))):
+        layer.to(torch.bfloat16)
 
 
 def run_encoder(t5: T5ForConditionalGeneration, inputs: Tensor, mask: Tensor) -> Tensor:
@@ -23,15 +45,16 @@ def run_encoder(t5: T5ForConditionalGeneration, inputs: Tensor, mask: Tensor) ->
     """
     encoder: Any = t5.encoder
     heads, hidden = t5.config.num_heads, inputs
+    dtype = encoder.block[0].layer[0].SelfAttention.q.weight.dtype
     length = inputs.shape[1]
     bias = encoder.block[0].layer[0].SelfAttention.compute_bias(length, length, device=inputs.device)
-    bias = bias + _additive(mask, inputs.dtype)
+    bias = (bias + _additive(mask, inputs.dtype)).to(dtype)
     for block in encoder.block:
         itself, last = block.layer
-        normed = itself.layer_norm(hidden)
+        normed = itself.layer_norm(hidden).to(dtype)
         key, value = (_split(part(normed), heads) for part in (itself.SelfAttention.k, itself.SelfAttention.v))
         hidden = hidden + _attend(itself.SelfAttention, normed, key, value, bias)
-        hidden = hidden + last.DenseReluDense(last.layer_norm(hidden))
+        hidden = hidden + last.DenseReluDense(last.layer_norm(hidden).to(dtype))
     return encoder.final_layer_norm(hidden)
 
 
@@ -49,9 +72,9 @@ class DecoderSteps:
         self._heads = t5.config.num_heads
         self._mask = _additive(mask, hidden.dtype)
         across = [block.layer[1].EncDecAttention for block in self._decoder.block]
-        self._across = [
-            (_split(layer.k(hidden), self._heads), _split(layer.v(hidden), self._heads)) for layer in across
-        ]
+        held = hidden.to(across[0].k.weight.dtype)
+        kept = [[_split(part(held).to(hidden.dtype), self._heads) for part in (layer.k, layer.v)] for layer in across]
+        self._across = [(key, value) for key, value in kept]
         self._past: list[tuple[Tensor, Tensor]] = []
         self._length = 0
 

@@ -22,6 +22,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 
 from policies import checkpoint
+from policies.batches import deal_by_length
 from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
@@ -31,6 +32,7 @@ from policies.lora import VitTraining, adapt
 from policies.model import WebAgentModel
 from policies.processor import Example, Processor
 from policies.run import Log, Run
+from policies.stepping import multiplies_bf16
 from policies.validate import browser_success, held_out_accuracy, held_out_rows
 
 LOG_EVERY = 20
@@ -72,6 +74,8 @@ class TrainConfig:
     """Most input tokens of one forward pass, of the several that a step is cut into; bounds the memory."""
     padding: int = 256
     """Most of those that may be padding. Raise it on a GPU, where a pass costs more than its tokens."""
+    window: int = 1
+    """Steps whose rows are dealt out by length, so that those of a step are about as long as each other."""
     lr: float = 6e-4
     """Highest learning rate."""
     warmup: float = 0.02
@@ -183,7 +187,10 @@ def train(config: TrainConfig) -> Path:
     def make(item: tuple[int, np.ndarray]) -> list[dict[str, torch.Tensor]]:
         step, rows = item
         rng = np.random.default_rng((config.seed, step, rank))
-        groups = data.micro_batches(rows[rank::world], config.micro_tokens, config.padding)
+        rows = rows[rank::world]
+        # Each lane gets its share; a little more, or what does not fit would make a batch of its own.
+        share = int(1.1 * data.lengths[rows].sum()) // threads + 1 if lanes else config.micro_tokens
+        groups = data.micro_batches(rows, min(config.micro_tokens, share), config.padding)
         return [data.collate(group, rng, config.image_dropout) for group in groups]
 
     def losses(batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -211,8 +218,9 @@ def train(config: TrainConfig) -> Path:
             # What a leg, from evaluation to evaluation, draws is settled at its start; resumed, it skips what is done.
             leg = range(run.leg, min(run.leg + config.eval_every, config.steps))
             run.sampler = copy.deepcopy(sampler.state)
-            plan = [(step, sampler.draw(step, config.batch_size)) for step in leg]
-            plan = plan[run.step - leg.start : end - leg.start]
+            drawn = [sampler.draw(step, config.batch_size) for step in leg]
+            dealt = deal_by_length(drawn, data.lengths, config.window, entropy(config.seed, leg.start))
+            plan = [*zip(leg, dealt, strict=True)][run.step - leg.start : end - leg.start]
             for (step, rows), micro_batches in zip(plan, prefetch(make, plan), strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(step, config)
@@ -294,14 +302,6 @@ def new_optimizer(model: WebAgentModel, config: TrainConfig) -> torch.optim.Opti
                 "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
             }
     return optimizer
-
-
-def multiplies_bf16(device: torch.device) -> bool:
-    """Whether the device has instructions of its own for bfloat16; False for a processor that does not tell."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    features = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(on is True for name, on in features.items() if name.endswith("bf16"))
 
 
 def schedule(step: int, config: TrainConfig) -> float:

@@ -119,9 +119,7 @@ def _learnt_policy(agent: Agent, verbs: tuple[str, ...]) -> Policy:
     # different numbers of workers.
     import torch
 
-    from policies import checkpoint
     from policies.policy import LearntPolicy
 
     torch.set_num_threads(1)
-    model, processor, _ = checkpoint.load(agent.folder)
-    return LearntPolicy(model, processor, image=agent.image, beams=agent.beams, verbs=verbs)
+    return LearntPolicy.from_checkpoint(agent.folder, agent.image, agent.beams, verbs=verbs)

@@ -10,7 +10,7 @@ from policies.decoding import decode
 from policies.model import WebAgentModel
 from policies.policy import LearntPolicy
 from policies.processor import Processor
-from policies.stepping import DecoderSteps
+from policies.stepping import DecoderSteps, halve
 from tests.policies.pages import DATE, LOGIN, OWN, PAGES, TABS, TINY, actions
 
 
@@ -149,3 +149,21 @@ def test_policy_is_the_same_after_reset_and_sees_what_its_mode_says():
     assert len(set(scores.values())) == 4
     with pytest.raises(ValueError, match="expected real, none, white or random"):
         LearntPolicy(model, processor, image="colour")  # type: ignore[arg-type]
+
+
+def test_bfloat16_changes_no_more_than_rounding_does():
+    model, processor = parts(0)
+    examples = [processor.encode(page) for page in PAGES]
+    plain = decode(model, processor, examples)
+    halve(model.t5)
+    halved = decode(model, processor, examples)
+    assert {p.dtype for p in model.t5.encoder.parameters()} == {torch.float32, torch.bfloat16}
+    assert [d.score for d in halved] == pytest.approx([d.score for d in plain], abs=0.05)
+    assert [d.score for d in halved] != [d.score for d in plain]
+
+
+def test_the_embedded_policy_decides_in_either_precision():
+    observation = {**LOGIN, "screenshot": np.full((210, 160, 3), 255, np.uint8)}
+    actions = [LearntPolicy.from_checkpoint(bf16=bf16).act(observation) for bf16 in (True, False)]
+    assert actions[0] == actions[1]
+    check(actions[0], LOGIN)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from transformers import AutoTokenizer, T5ForConditionalGeneration
 
 from data_gen.dataset import DatasetError, DatasetWriter, encode_screenshot
 from policies import checkpoint
+from policies.batches import deal_by_length
 from policies.checkpoint import CheckpointError
 from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_trajectories
@@ -167,7 +169,7 @@ def test_stopped_and_resumed_equals_not_stopped(config, tmp_path, stops):
 
 def test_side_by_side_on_cores_equals_one_after_the_other_and_resumes_exactly(config, tmp_path, monkeypatch):
     monkeypatch.setitem(SIZES, "tiny", ({**TINY[0], "dropout_rate": 0.0}, *TINY[1:]))
-    config = replace(config, padding=8)  # several micro-batches a step
+    config = replace(config, padding=8, window=2, image_dropout=0.0, bf16=False)  # several micro-batches a step
     alone = train(replace(config, threads=1, out=tmp_path / "alone"))
     both = replace(config, threads=2, out=tmp_path / "both")
     straight = train(both)
@@ -416,6 +418,19 @@ def test_micro_batches_hold_every_row_within_the_limits(samples):
         assert padded - data.lengths[group].sum() <= 60
     assert len(data.micro_batches(rows, limit=10**6, padding=10**6)) == 1
     assert len(data.micro_batches(rows, limit=1, padding=0)) == len(rows)
+
+
+def test_rows_are_dealt_by_length_within_their_window():
+    lengths = np.random.default_rng(0).integers(10, 500, 90)
+    steps = np.split(np.random.default_rng(1).permutation(80), 10)
+    dealt = deal_by_length(steps, lengths, 4, seed=3)
+    assert [len(rows) for rows in dealt] == [8] * 10
+    for start, end in ((0, 4), (4, 8), (8, 10)):
+        window = sorted(dealt[start:end], key=lambda rows: lengths[rows].min())
+        assert sorted(np.concatenate(window)) == sorted(np.concatenate(steps[start:end]))
+        assert all(lengths[one].max() <= lengths[other].min() for one, other in pairwise(window))
+    assert all(np.array_equal(a, b) for a, b in zip(dealt, deal_by_length(steps, lengths, 4, seed=3), strict=True))
+    assert deal_by_length(steps, lengths, 1, seed=3) == steps
 
 
 def test_screenshots_reach_the_batch_unless_dropped(samples):
