@@ -83,7 +83,8 @@ class CollectConfig:
     resize: float = 0.0
     """Share of episodes in a viewport of another size; each shard draws one between 160 x 150 and 240 x 300 pixels."""
     screenshot: bool = True
-    """Store a screenshot with every step; without is faster and far smaller."""
+    """Store a screenshot with every step; without is faster and far smaller. Of tasks whose expert reads the picture
+    it is stored in any case."""
     shard_episodes: int = 200
     """Episodes tried per shard: what is lost at most, for each worker, when a collection is stopped."""
     workers: int = field(default_factory=lambda: 2 * joblib.cpu_count())
@@ -98,6 +99,11 @@ class CollectConfig:
     @property
     def scripted(self) -> bool:
         return self.policy in SCRIPTED
+
+    def shows(self, task: str) -> bool:
+        """Whether a task's steps have screenshots: an expert that reads them would guess without, and be imitated."""
+        expert = self.policy == "oracle" or self.relabel
+        return self.screenshot or (expert and oracles.entry(task).pixels)
 
 
 @dataclass(frozen=True)
@@ -268,7 +274,10 @@ class _Worlds:
             if resized:
                 viewport = (int(self._random.integers(*WIDTHS)), int(self._random.integers(*HEIGHTS)))
             env = gymnasium.make(
-                f"webagent/{self._task}-v1", screenshot=self._config.screenshot, viewport=viewport, frame_limit=True
+                f"webagent/{self._task}-v1",
+                screenshot=self._config.shows(self._task),
+                viewport=viewport,
+                frame_limit=True,
             )
             self._stack.callback(env.close)
             self._made[resized] = env
@@ -296,7 +305,7 @@ def _collect_episode(
     def rows(policy: Policy, **marks: Any) -> list[Row]:
         source = "policy" if learner else config.policy
         labels = getattr(policy, "labels", None)
-        return episode_rows(episode, source, screenshot=config.screenshot, labels=labels, **marks)
+        return episode_rows(episode, source, screenshot=config.shows(task), labels=labels, **marks)
 
     if "recovery" in varied:
         stray = Stray(oracles.get(task, seed), _random(task, seed, "mistake"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,14 +32,20 @@ def like_lengths(lengths: np.ndarray, limit: int, padding: int) -> list[np.ndarr
     return [np.array(group) for group in groups]
 
 
+ALIKE = 8
+"""Rows that stay together where they are dealt by length."""
+
+
 def deal_by_length(steps: Sequence[np.ndarray], lengths: np.ndarray, window: int, seed: int) -> list[np.ndarray]:
-    """Deals the rows of every ``window`` steps out anew, so that those of a step are about as long as each other.
+    """Deals the rows of every ``window`` steps out anew, in handfuls that are about as long as each other.
+
+    A step gets several handfuls by chance, so that it still has rows of all lengths, and so of many tasks.
 
     Args:
         steps: rows of each step, equally many.
         lengths: int [N], tokens of each row of the data.
         window: steps that share their rows; 1 leaves them as they are.
-        seed: of the order in which the short and the long ones come.
+        seed: of the deal.
 
     Returns:
         As many steps, of the same rows in all.
@@ -46,6 +53,7 @@ def deal_by_length(steps: Sequence[np.ndarray], lengths: np.ndarray, window: int
     dealt: list[np.ndarray] = []
     for start in range(0, len(steps), window) if window > 1 else ():
         rows = np.concatenate(steps[start : start + window])
-        parts = np.split(rows[np.argsort(lengths[rows], kind="stable")], len(steps[start : start + window]))
-        dealt += [parts[place] for place in np.random.default_rng((seed, start)).permutation(len(parts))]
+        batch = len(steps[start])
+        handfuls = rows[np.argsort(lengths[rows], kind="stable")].reshape(-1, math.gcd(batch, ALIKE))
+        dealt += [*np.random.default_rng((seed, start)).permutation(handfuls).reshape(-1, batch)]
     return dealt or list(steps)

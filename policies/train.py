@@ -75,7 +75,7 @@ class TrainConfig:
     padding: int = 256
     """Most of those that may be padding. Raise it on a GPU, where a pass costs more than its tokens."""
     window: int = 1
-    """Steps whose rows are dealt out by length, so that those of a step are about as long as each other."""
+    """Steps whose rows are dealt out in handfuls of like length, which leaves little padding."""
     lr: float = 6e-4
     """Highest learning rate."""
     warmup: float = 0.02

@@ -43,6 +43,15 @@ def collected(tmp_path_factory) -> Path:
     return collect(config(tmp_path_factory.mktemp("collected") / "data"))
 
 
+def test_an_expert_that_reads_the_picture_always_has_one(tmp_path):
+    folder = collect(config(tmp_path / "data", tasks=("count-sides", "click-button"), screenshot=False))
+    rows = read_dataset(folder).to_pylist()
+    assert {task: sum(row["task"] == task for row in rows) for task in ("count-sides", "click-button")} == {
+        "count-sides": 4, "click-button": 4,
+    }  # fmt: skip
+    assert all((row["screenshot"] is not None) == (row["task"] == "count-sides") for row in rows)
+
+
 def test_every_step_of_successful_episodes_is_kept(collected):
     rows = read_dataset(collected, for_training=True).to_pylist()
     last_steps = [row for row, following in zip(rows, [*rows[1:], {"step": 0}], strict=True) if following["step"] == 0]

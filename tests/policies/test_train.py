@@ -420,17 +420,19 @@ def test_micro_batches_hold_every_row_within_the_limits(samples):
     assert len(data.micro_batches(rows, limit=1, padding=0)) == len(rows)
 
 
-def test_rows_are_dealt_by_length_within_their_window():
-    lengths = np.random.default_rng(0).integers(10, 500, 90)
-    steps = np.split(np.random.default_rng(1).permutation(80), 10)
+def test_rows_are_dealt_in_handfuls_of_like_length():
+    lengths = np.random.default_rng(0).integers(10, 500, 300)
+    steps = np.split(np.random.default_rng(1).permutation(240), 10)
     dealt = deal_by_length(steps, lengths, 4, seed=3)
-    assert [len(rows) for rows in dealt] == [8] * 10
+    assert [len(rows) for rows in dealt] == [24] * 10
     for start, end in ((0, 4), (4, 8), (8, 10)):
-        window = sorted(dealt[start:end], key=lambda rows: lengths[rows].min())
-        assert sorted(np.concatenate(window)) == sorted(np.concatenate(steps[start:end]))
-        assert all(lengths[one].max() <= lengths[other].min() for one, other in pairwise(window))
+        rows = np.concatenate(dealt[start:end])
+        assert sorted(rows) == sorted(np.concatenate(steps[start:end]))
+        handfuls = sorted(lengths[rows].reshape(-1, 8), key=min)
+        assert all(one.max() <= other.min() for one, other in pairwise(handfuls))
     assert all(np.array_equal(a, b) for a, b in zip(dealt, deal_by_length(steps, lengths, 4, seed=3), strict=True))
     assert deal_by_length(steps, lengths, 1, seed=3) == steps
+    assert sorted(np.concatenate(deal_by_length(np.split(np.arange(70), 10), lengths, 3, seed=3))) == [*range(70)]
 
 
 def test_screenshots_reach_the_batch_unless_dropped(samples):
