@@ -74,8 +74,8 @@ class TrainConfig:
     """Most input tokens of one forward pass, of the several that a step is cut into; bounds the memory."""
     padding: int = 256
     """Most of those that may be padding. Raise it on a GPU, where a pass costs more than its tokens."""
-    window: int = 1
-    """Steps whose rows are dealt out in handfuls of like length, which leaves little padding."""
+    window: int = 8
+    """Steps whose rows are dealt out in handfuls of like length, which leaves less padding; 1 takes them as drawn."""
     lr: float = 6e-4
     """Highest learning rate."""
     warmup: float = 0.02
