@@ -32,7 +32,7 @@ def like_lengths(lengths: np.ndarray, limit: int, padding: int) -> list[np.ndarr
     return [np.array(group) for group in groups]
 
 
-ALIKE = 8
+HANDFUL = 8
 """Rows that stay together where they are dealt by length."""
 
 
@@ -54,6 +54,6 @@ def deal_by_length(steps: Sequence[np.ndarray], lengths: np.ndarray, window: int
     for start in range(0, len(steps), window) if window > 1 else ():
         rows = np.concatenate(steps[start : start + window])
         batch = len(steps[start])
-        handfuls = rows[np.argsort(lengths[rows], kind="stable")].reshape(-1, math.gcd(batch, ALIKE))
+        handfuls = rows[np.argsort(lengths[rows], kind="stable")].reshape(-1, math.gcd(batch, HANDFUL))
         dealt += [*np.random.default_rng((seed, start)).permutation(handfuls).reshape(-1, batch)]
     return dealt or list(steps)
