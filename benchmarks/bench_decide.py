@@ -108,7 +108,7 @@ def main(config: Config) -> None:
 def generate(model: WebAgentModel, batch: dict[str, Any], how: dict[str, Any]) -> Any:
     """The T5's own way, from the same input of the encoder."""
     t5: Any = model.t5  # transformers' types do not let `generate` be called
-    inputs, mask = model.embed(batch)
+    ((inputs, mask),) = model.embed(batch)
     return t5.generate(inputs_embeds=inputs, attention_mask=mask.long(), **how)
 
 

@@ -1,9 +1,8 @@
-"""Batches of rows that are about as long as each other, so that little of a batch is padding."""
+"""Rows cut into blocks that are about as long as each other, so that little of a block is padding."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,28 +31,20 @@ def like_lengths(lengths: np.ndarray, limit: int, padding: int) -> list[np.ndarr
     return [np.array(group) for group in groups]
 
 
-HANDFUL = 8
-"""Rows that stay together where they are dealt by length."""
-
-
-def deal_by_length(steps: Sequence[np.ndarray], lengths: np.ndarray, window: int, seed: int) -> list[np.ndarray]:
-    """Deals the rows of every ``window`` steps out anew, in handfuls that are about as long as each other.
-
-    A step gets several handfuls by chance, so that it still has rows of all lengths, and so of many tasks.
+def passes(lengths: np.ndarray, limit: int, padding: int, least: int = 1) -> list[list[np.ndarray]]:
+    """Cuts rows into passes through the network, and each pass into blocks of like length.
 
     Args:
-        steps: rows of each step, equally many.
-        lengths: int [N], tokens of each row of the data.
-        window: steps that share their rows; 1 leaves them as they are.
-        seed: of the deal.
+        lengths: int [N], tokens of each row.
+        limit: most tokens of a pass, padding and half a row aside; a single longer row is a pass of its own.
+        padding: most tokens of a block that may be padding.
+        least: how many passes there should be at least, of about as many tokens each, where there are so many rows.
 
     Returns:
-        As many steps, of the same rows in all.
+        The rows' indices, pass by pass and block by block, the shortest first.
     """
-    dealt: list[np.ndarray] = []
-    for start in range(0, len(steps), window) if window > 1 else ():
-        rows = np.concatenate(steps[start : start + window])
-        batch = len(steps[start])
-        handfuls = rows[np.argsort(lengths[rows], kind="stable")].reshape(-1, math.gcd(batch, HANDFUL))
-        dealt += [*np.random.default_rng((seed, start)).permutation(handfuls).reshape(-1, batch)]
-    return dealt or list(steps)
+    order = np.argsort(lengths, kind="stable")
+    total = np.cumsum(lengths[order])
+    share = total[-1] / max(least, math.ceil(total[-1] / limit))
+    runs = np.split(order, np.flatnonzero(np.diff((total - lengths[order] / 2) // share)) + 1)
+    return [[run[block] for block in like_lengths(lengths[run], limit, padding)] for run in runs]

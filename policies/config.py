@@ -20,8 +20,12 @@ class ProcessorConfig:
     """Text tokens (instruction, history and page together); the page is pruned to fit."""
     max_history: int = 8
     """Past actions that are shown."""
+    outcomes: bool = True
+    """What an element was called after an action is shown with it, where that is another name."""
     copy: bool = True
     """Elements and words are pointed at (True) or written as text (False, the published form)."""
+    case: bool = True
+    """With ``copy``: a word can be copied in capitals, or in small letters."""
     match: bool = True
     """The network has the match features, so a vocabulary trained here need not spend tokens on spaces."""
     frames: int = 2

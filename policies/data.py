@@ -1,4 +1,4 @@
-"""Trajectories as training samples: tokenised once, drawn by task, cut into micro-batches of like length."""
+"""Trajectories as training samples: tokenised once, drawn by task, cut into blocks of like length."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from rich.progress import track
 from data_gen.dataset import decode_screenshot, read_dataset
 from envs.action import Action
 from policies import tokens
-from policies.batches import like_lengths
 from policies.images import ImageMode, stand_in
-from policies.processor import Example, Processor, TargetError, history_item
+from policies.processor import Example, Processor, TargetError, history_item, outcome
 
 COLUMNS = ["episode_id", "step", "task", "instruction", "html", "boxes", "refs", "screenshot", "last_error", "action",
            "label", "success", "source"]  # fmt: skip
@@ -119,28 +118,22 @@ class Samples:
             image=image,
         )
 
-    def micro_batches(self, rows: np.ndarray, limit: int, padding: int) -> list[np.ndarray]:
-        """Cuts rows into groups of like length.
-
-        The gradient of a step does not depend on the cuts, since the loss is summed over all of them.
+    def collate(
+        self, rows: np.ndarray, pictures: bool = True, noise: np.random.Generator | None = None
+    ) -> dict[str, torch.Tensor]:
+        """One padded block, its frames decoded; without ``pictures`` no screenshot is looked at.
 
         Args:
-            rows: of one step.
-            limit: most input tokens of a group, padding included; a single longer row is a group of its own.
-            padding: most of them that may be padding.
+            rows: of the block.
+            pictures: whether there are any.
+            noise: draws those that are noise.
         """
-        return [rows[group] for group in like_lengths(self.lengths[rows], limit, padding)]
-
-    def collate(
-        self, rows: np.ndarray, rng: np.random.Generator | None = None, image_dropout: float = 0.0
-    ) -> dict[str, torch.Tensor]:
-        """One padded micro-batch, its frames decoded; with an image dropout of 1 no screenshot is looked at."""
         examples = [self.examples[row] for row in rows.tolist()]
-        if image_dropout < 1 and self.image != "none":
-            noise = rng or np.random.default_rng(0)
+        if pictures and self.image != "none":
+            noise = noise or np.random.default_rng(0)
             pairs = zip(examples, rows, strict=True)
             examples = [replace(example, frames=self._frames(row, noise)) for example, row in pairs]
-        return self.processor.collate(examples, rng, image_dropout)
+        return self.processor.collate(examples)
 
     def _frames(self, row: int, noise: np.random.Generator) -> list[np.ndarray | None]:
         frames: list[np.ndarray | None] = []
@@ -157,6 +150,8 @@ def _encode(processor: Processor, rows: list[dict[str, Any]]) -> list[Example | 
             history = []
         row["boxes"] = np.asarray(row["boxes"], np.float32).reshape(-1, 4)
         row["refs"] = np.asarray(row["refs"], np.int32)
+        if history:
+            history[-1] = outcome(history[-1], row)
         action, target = Action.parse(row["action"]), _target(row)
         try:
             examples.append(processor.encode(row, history, (), target) if target else None)

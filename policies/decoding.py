@@ -65,7 +65,7 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
             verbs: Sequence[str]) -> list[Decision]:  # fmt: skip
     device = next(model.parameters()).device
     batch = {name: tensor.to(device) for name, tensor in processor.collate(examples).items()}
-    encoded = model.encode(batch)
+    (encoded,) = model.encode(batch)
     decoder = DecoderSteps(model.t5, encoded.hidden, encoded.mask)
     views = [View(processor, example, verbs) for example in examples]
     live = [_Hypothesis(n, n, Writer(view), 0.0, -1, -1) for n, view in enumerate(views)]
@@ -81,8 +81,8 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
             rows = [*range(len(live))]
         last = torch.tensor([[h.token, h.place] for h in live], device=device)
         steps = slice(0, 1 if step else 0)
-        inputs = model.decoder_inputs(encoded, last[:, :1][:, steps], last[:, 1:][:, steps])[:, -1:]
-        hidden = decoder(inputs, before)
+        (inputs,) = model.decoder_inputs([encoded], [last[:, :1][:, steps]], [last[:, 1:][:, steps]])
+        hidden = decoder(inputs[:, -1:], before)
         kinds = torch.tensor([[int(h.writer.kind)] for h in live], device=device)
         allowed = torch.tensor([[h.writer.allowed] for h in live], device=device)
         choices = [hypothesis.writer.choices() for hypothesis in live]

@@ -1,7 +1,7 @@
-"""The micro-batches of a training step side by side, a core each.
+"""The passes of a training step side by side, a core each.
 
 The operations of a small network are too short to be worth sharing out among cores: two cores take a step of the
-embedded policy little faster than one does. Where each takes micro-batches of its own they were faster by a quarter.
+embedded policy little faster than one does. Where each takes rows of its own they were faster by a quarter.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -48,6 +48,10 @@ FEATURES = (
     "place is the ordinal",  # of an element among its siblings, of a word in its text: the 6th that is asked for
     # of words with a capital, which beside each other are often one name
     "capital", "capital, like the word before", "capital, like the word after",
+    # of elements and the numbers in them, beside all numbers of the instruction: less than 45, above $52.30
+    "number below those asked for", "number above those asked for",
+    # of what showed a number after it was acted on, such as a card that is turned: the extreme ones
+    "showed the smallest", "showed the largest",
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
@@ -62,7 +66,7 @@ _DRAWN = {"rect": ("shape", "rectangle"), "circle": ("shape", "circle"), "ellips
 
 
 def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: Sequence[Unit],
-                   acted: Sequence[int]) -> np.ndarray:  # fmt: skip
+                   acted: Sequence[int], shown: Mapping[int, str] | None = None) -> np.ndarray:  # fmt: skip
     """Features of each unit.
 
     Args:
@@ -70,6 +74,7 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
         history: past actions, as words.
         page: the page's words and markup.
         acted: refs that past actions named, oldest first.
+        shown: for refs that past actions named, what their elements were called after it.
 
     Returns:
         uint8, units of all three parts in this order x ``len(FEATURES)``; 0 or 1.
@@ -115,6 +120,8 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     _shapes(here, page, {*_keys(instruction)})
     _ids(here, page, _written(instruction))
     _extremes(here, page)
+    _compared(here, page, _amounts(_written(instruction)))
+    _showed(here, page, {ref: amounts[0] for ref, text in (shown or {}).items() if (amounts := _amounts(text))})
     ordinals = {int(found[1]) for key in _keys(instruction) if (found := _ORDINAL.fullmatch(key))}
     _places(here, page, ordinals)
     _word_places(here, page, ordinals)
@@ -304,8 +311,30 @@ def _extremes(rows: np.ndarray, page: Sequence[Unit]) -> None:
 
 
 def _figures(element: Element) -> tuple[float, ...]:
-    text = "".join(part for part in element.children if isinstance(part, str))
+    return _amounts("".join(part for part in element.children if isinstance(part, str)))
+
+
+def _amounts(text: str) -> tuple[float, ...]:
     return tuple(float(number.replace(",", "")) for number in _NUMBER.findall(text))
+
+
+def _compared(rows: np.ndarray, page: Sequence[Unit], asked: tuple[float, ...]) -> None:
+    for row, unit in zip(rows, page, strict=True):
+        element = unit.element if unit.opens or unit.part in ("text", "value") else None
+        figures = (_figures(element) or _amounts(element.value)) if element is not None else ()
+        if asked and figures:
+            row[_F["number below those asked for"]] = max(figures) < min(asked)
+            row[_F["number above those asked for"]] = min(figures) > max(asked)
+
+
+def _showed(rows: np.ndarray, page: Sequence[Unit], shown: Mapping[int, float]) -> None:
+    if len(shown) < 2:
+        return
+    for row, unit in zip(rows, page, strict=True):
+        ref = unit.element.ref if unit.opens and unit.element is not None else None
+        if ref is not None and ref in shown:
+            row[_F["showed the smallest"]] = shown[ref] == min(shown.values())
+            row[_F["showed the largest"]] = shown[ref] == max(shown.values())
 
 
 def _places(rows: np.ndarray, page: Sequence[Unit], ordinals: set[int]) -> None:

@@ -15,6 +15,7 @@ Additions:
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ from transformers.models.t5.modeling_t5 import T5LayerNorm
 from policies.alike import Alike
 from policies.config import ModelConfig
 from policies.initialise import initialise
-from policies.stepping import run_encoder
+from policies.stepping import run_decoder, run_encoder
 from policies.steps import Kind
 
 NEVER = -1e9
@@ -129,75 +130,105 @@ class WebAgentModel(nn.Module):
             model.vit.load_state_dict(patches.state_dict())
         return model
 
-    def forward(self, batch: dict[str, Tensor]) -> Output:
-        """The loss of a batch that ``Processor.collate`` made from examples with actions."""
-        encoded = self.encode(batch)
-        kinds, tokens, positions = batch["kinds"], batch["tokens"], batch["positions"]
-        first = positions[..., 0]
-        inputs = self.decoder_inputs(encoded, tokens[:, :-1], first[:, :-1])
-        hidden = self.t5.decoder(inputs_embeds=inputs, encoder_hidden_states=encoded.hidden,
-                                 encoder_attention_mask=encoded.mask).last_hidden_state  # fmt: skip
-        before = nn.functional.pad(first[:, :-1], (1, 0), value=-1)
-        scores = self.scores(hidden, encoded, batch, kinds, batch["allowed"], before)
-        # All places that hold the right word count: which of them is pointed at makes no difference.
-        logp = scores.log_softmax(-1)
-        vocabulary = batch["vocabulary_masks"].shape[1]
-        right = torch.cat([tokens[..., None], torch.where(positions >= 0, positions + vocabulary, -1)], -1)
-        picked = logp.gather(-1, right.clamp(min=0)).masked_fill(right < 0, float("-inf"))
-        real = kinds >= 0
-        step_loss = torch.where(real, -picked.masked_fill(~real[..., None], 0.0).logsumexp(-1), 0.0)
-        best = scores.argmax(-1, keepdim=True)
-        correct = (((best == right) & (right >= 0)).any(-1) | ~real).all(-1)
-        per_sample = step_loss.sum(-1)
-        return Output(per_sample.mean(), per_sample, correct)
+    def forward(self, *blocks: dict[str, Tensor]) -> Output:
+        """The loss of examples with actions.
 
-    def encode(self, batch: dict[str, Tensor]) -> Encoded:
-        """Runs the ViT, where the batch has frames, and the encoder."""
-        inputs, mask = self.embed(batch)
-        if torch.is_inference_mode_enabled():
-            hidden = run_encoder(self.t5, inputs, mask)
-        else:
-            hidden = self.t5.encoder(inputs_embeds=inputs, attention_mask=mask).last_hidden_state
-        text = hidden[:, -batch["input_ids"].shape[1] :]
-        return Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text)
+        Args:
+            *blocks: what ``Processor.collate`` made of some of the examples each. Those of a block are padded to its
+                longest; the more alike they are in length, the less is wasted.
 
-    def embed(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The encoder's input, float [B, S, d_model], images before text, and its mask, bool [B, S]."""
-        inputs = self.t5.shared(batch["input_ids"])
-        mask = batch["attention_mask"]
+        Returns:
+            Of all examples, block after block.
+        """
+        encoded = self.encode(*blocks)
+        first = [block["positions"][:, :-1, 0] for block in blocks]
+        inputs = self.decoder_inputs(encoded, [block["tokens"][:, :-1] for block in blocks], first)
+        real = [block["kinds"] >= 0 for block in blocks]
+        states, masks = [there.hidden for there in encoded], [there.mask for there in encoded]
+        hidden = run_decoder(self.t5, inputs, real, states, masks)
+        kinds, allowed, tokens = (torch.cat([block[name][steps] for block, steps in zip(blocks, real, strict=True)])
+                                  for name in ("kinds", "allowed", "tokens"))  # fmt: skip
+        said = torch.cat([rows[steps] for rows, steps in zip(hidden, real, strict=True)])
+        logits = self.vocabulary_scores(said, blocks[0], kinds, allowed)
+        total, (most, best) = logits.logsumexp(-1), logits.max(-1)
+        picked, right = logits.gather(-1, tokens.clamp(min=0)[:, None])[:, 0], best == tokens
+        if self.config.copy:
+            # All places that hold the right word count: which of them is pointed at makes no difference.
+            pointed = [self._pointed(*parts) for parts in zip(hidden, encoded, blocks, real, strict=True)]
+            among, at_right, most_among, best_is_right = (torch.cat(part) for part in zip(*pointed, strict=True))
+            total = torch.logaddexp(total, among)
+            picked = torch.where(tokens >= 0, picked, at_right)
+            right = torch.where(most >= most_among, right, best_is_right)
+        row = torch.cat([steps.sum(1) for steps in real])
+        row = torch.arange(len(row), device=row.device).repeat_interleave(row)
+        count = sum(len(steps) for steps in real)
+        per_sample = total.new_zeros(count).index_add(0, row, total - picked)
+        wrong = torch.zeros(count, device=row.device).index_add(0, row, (~right).float())
+        return Output(per_sample.mean(), per_sample, wrong == 0)
+
+    def _pointed(self, hidden: Tensor, encoded: Encoded, block: dict[str, Tensor],
+                 real: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """Of each real step of a block: logsumexp over all places and over the right ones; the best place's logit, and
+        whether that place is right."""
+        positions = block["positions"]
+        before = nn.functional.pad(positions[:, :-1, 0], (1, 0), value=-1)
+        places = self.place_scores(hidden, encoded, block, block["kinds"], block["allowed"], before)[real]
+        positions = positions[real]
+        at_right = places.gather(-1, positions.clamp(min=0)).masked_fill(positions < 0, NEVER)
+        most, best = places.max(-1)
+        return places.logsumexp(-1), at_right.logsumexp(-1), most, (best[:, None] == positions).any(-1)
+
+    def encode(self, *blocks: dict[str, Tensor]) -> list[Encoded]:
+        """Runs the ViT, where a block has frames, and the encoder."""
+        inputs, masks = zip(*self.embed(*blocks), strict=True)
+        found = []
+        for block, hidden, mask in zip(blocks, run_encoder(self.t5, inputs, masks), masks, strict=True):
+            text = hidden[:, -block["input_ids"].shape[1] :]
+            found.append(Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text))
+        return found
+
+    def embed(self, *blocks: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """The encoder's input, float [B, S, d_model], images before text, and its mask, bool [B, S], of each block."""
+        shapes = [(len(block["input_ids"]), block["input_ids"].shape[1]) for block in blocks]
+        packed = self.t5.shared(_packed([block["input_ids"] for block in blocks]))
         if self.config.match:
-            features = batch["features"][..., : self.config.features]
-            inputs = inputs + self.feature_embedding(features.to(inputs.dtype))
-            if self.config.alike:
-                inputs = inputs + self.alike(batch["input_ids"], features, batch["words"], batch["verbs"] != 0)
-        if self.config.vit and "frames" in batch:
-            pictures, shown = self._pictures(batch, len(inputs), inputs.dtype)
-            inputs, mask = torch.cat([pictures, inputs], 1), torch.cat([shown, mask], 1)
-        return inputs, mask
+            features = _packed([block["features"] for block in blocks])[:, : self.config.features]
+            packed = packed + self.feature_embedding(features.to(packed.dtype))
+        found = []
+        for block, inputs in zip(blocks, _unpacked(packed, shapes), strict=True):
+            mask = block["attention_mask"]
+            if self.config.match and self.config.alike:
+                features = block["features"][..., : self.config.features]
+                inputs = inputs + self.alike(block["input_ids"], features, block["words"], block["verbs"] != 0)
+            if self.config.vit and "frames" in block:
+                pictures, shown = self._pictures(block, len(inputs), inputs.dtype)
+                inputs, mask = torch.cat([pictures, inputs], 1), torch.cat([shown, mask], 1)
+            found.append((inputs, mask))
+        return found
 
-    def decoder_inputs(self, encoded: Encoded, tokens: Tensor, places: Tensor) -> Tensor:
+    def decoder_inputs(self, encoded: Sequence[Encoded], tokens: Sequence[Tensor],
+                       places: Sequence[Tensor]) -> list[Tensor]:  # fmt: skip
         """What the decoder sees of the steps so far, the start token before them.
 
         Args:
-            encoded: what was encoded.
-            tokens: int64 [B, T], the token of each step, or -1.
-            places: int64 [B, T], the place that each step points at, or -1.
+            encoded: what was encoded, block by block.
+            tokens: int64 [B, T] each, the token of each step, or -1.
+            places: int64 [B, T] each, the place that each step points at, or -1.
 
         Returns:
-            float [B, T + 1, d_model].
+            float [B, T + 1, d_model] each.
         """
-        start = torch.full_like(tokens[:, :1], self.t5.config.decoder_start_token_id)
-        if not tokens.shape[1]:
-            start = torch.full(
-                (len(encoded.text), 1), self.t5.config.decoder_start_token_id, device=encoded.text.device
-            )
-        inputs = self.t5.shared(torch.cat([start, tokens.clamp(min=0)], 1))
-        if self.config.copy and places.shape[1]:
-            pointed = self.pointed_in(_take(encoded.text, places))
-            inputs = torch.cat(
-                [inputs[:, :1], torch.where(places[..., None] >= 0, pointed.to(inputs.dtype), inputs[:, 1:])], 1
-            )
-        return inputs
+        start = self.t5.config.decoder_start_token_id
+        ids = [nn.functional.pad(block.clamp(min=0), (1, 0), value=start) for block in tokens]
+        inputs = _unpacked(self.t5.shared(_packed(ids)), [(len(block), block.shape[1]) for block in ids])
+        if not self.config.copy or not any(block.shape[1] for block in places):
+            return inputs
+        pointed = self.pointed_in(_packed([_take(there.text, at) for there, at in zip(encoded, places, strict=True)]))
+        pointed = _unpacked(pointed, [(len(block), block.shape[1]) for block in places])
+        return [
+            torch.cat([own[:, :1], torch.where(at[..., None] >= 0, there.to(own.dtype), own[:, 1:])], 1)
+            for own, there, at in zip(inputs, pointed, places, strict=True)
+        ]
 
     def scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
                before: Tensor, among: Tensor | None = None) -> Tensor:  # fmt: skip
@@ -216,6 +247,14 @@ class WebAgentModel(nn.Module):
         Returns:
             float32 [B, T, vocabulary of the processor + L] with copying, else [B, T, vocabulary of the T5].
         """
+        logits = self.vocabulary_scores(hidden, batch, kinds, allowed, among)
+        if not self.config.copy:
+            return logits
+        return torch.cat([logits, self.place_scores(hidden, encoded, batch, kinds, allowed, before)], -1)
+
+    def vocabulary_scores(self, hidden: Tensor, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
+                          among: Tensor | None = None) -> Tensor:  # fmt: skip
+        """The first part of ``scores``; in place of [B, T] the steps can have any shape."""
         logits = self.logits(hidden, among).float()
         if not self.config.copy:
             return logits
@@ -223,8 +262,11 @@ class WebAgentModel(nn.Module):
         logits = logits[..., : may.shape[-1]]  # a T5 has more rows than its tokenizer has tokens
         bits = (allowed[..., None] >> torch.arange(len(batch["verb_ids"]), device=allowed.device)) & 1
         fits = torch.ones_like(may).index_copy(-1, batch["verb_ids"], bits.bool())
-        logits = logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
+        return logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
 
+    def place_scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
+                     before: Tensor) -> Tensor:  # fmt: skip
+        """The second part of ``scores``."""
         query, key = self.point_query(hidden), encoded.keys
         width = hidden.shape[-1]
         element, word = ((query[..., s] @ key[..., s].transpose(1, 2)).float() * width**-0.5
@@ -237,7 +279,7 @@ class WebAgentModel(nn.Module):
         places = torch.where(points | tells, element, word)
         open_ = (points & ((batch["verbs"][:, None] & allowed[..., None]) != 0)) | (copies & batch["words"][:, None])
         open_ |= tells & batch["boxed"][:, None]
-        return torch.cat([logits, places.masked_fill(~open_, NEVER)], -1)
+        return places.masked_fill(~open_, NEVER)
 
     def logits(self, hidden: Tensor, among: Tensor | None = None) -> Tensor:
         """The vocabulary's logits, as transformers' T5 computes them; ``NEVER`` beside the tokens ``among`` it."""
@@ -369,6 +411,17 @@ def vit_size(config: ModelConfig) -> tuple[int, int]:
         vit: Any = timm.create_model(config.vit, pretrained=False, num_classes=0, **config.vit_args)
         patch = vit.patch_embed.patch_size[0]
     return -(-config.height // patch) * patch, -(-config.width // patch) * patch
+
+
+def _packed(blocks: Sequence[Tensor]) -> Tensor:
+    """[B, L, ...] each -> [sum of B L, ...]."""
+    return torch.cat([block.flatten(0, 1) for block in blocks])
+
+
+def _unpacked(packed: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
+    """The reverse of ``_packed``, for the blocks' B and L."""
+    parts = packed.split([rows * length for rows, length in shapes])
+    return [part.unflatten(0, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _take(text: Tensor, places: Tensor) -> Tensor:

@@ -70,6 +70,8 @@ class LearntPolicy:
     def act(self, observation: Observation) -> Action:
         count = self.processor.config.frames
         self._frames = [*self._frames, stand_in(observation["screenshot"], self.image, self._noise)][-count:]
+        if self._history:
+            self._history[-1] = self.processor.outcome(self._history[-1], observation)
         example = self.processor.encode(observation, self._history, self._frames)
         action, self.last_score = decode(self.model, self.processor, [example], beams=self.beams, verbs=self.verbs)[0]
         self._history.append(self.processor.history_item(observation, action))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from policies.matching import element_name, match_features
 from policies.page import Unit, page_units, prune
 from policies.points import SIDES
 from policies.steps import FREE_VERBS, VERBS, Kind, verb_bits
-from policies.targets import ALTERNATIVES, Source, Step, TargetError, action_steps
+from policies.targets import ALTERNATIVES, CASES, Source, Step, TargetError, action_steps
 from policies.vocabulary import DOCUMENT, END, ERROR, HISTORY, KEYS, NEXT, PAD, Vocabulary, split_words
 
-__all__ = ["Example", "HistoryItem", "Processor", "TargetError", "fit_frame", "history_item"]
+__all__ = ["Example", "HistoryItem", "Processor", "TargetError", "fit_frame", "history_item", "outcome"]
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "processor_config.json"
 _DESCRIBED = 6
@@ -42,6 +42,8 @@ class HistoryItem:
     """The element at that time, in a few words."""
     strings: tuple[str, ...] = ()
     """What was typed, selected or pressed."""
+    became: str = ""
+    """What the element was called after it, where that is another name, as of a card that is turned."""
 
 
 def history_item(observation: Mapping[str, Any], action: Action) -> HistoryItem:
@@ -60,6 +62,20 @@ def history_item(observation: Mapping[str, Any], action: Action) -> HistoryItem:
         description = f"{element.tag} {name or ' '.join([element.id, *element.classes][:3])}".replace("-", " ")
     fixed = tuple(str(a) for a in action.args if not isinstance(a, str) or a not in action.strings)
     return HistoryItem(action.verb, action.refs, description, action.strings or fixed[len(action.refs) :])
+
+
+def outcome(item: HistoryItem, observation: Mapping[str, Any]) -> HistoryItem:
+    """A past action with what came of it.
+
+    Args:
+        item: as ``history_item`` gave it.
+        observation: what was seen after the action; its ``html`` is all that is used.
+    """
+    if not item.refs or f"ref={item.refs[0]}" not in observation["html"]:
+        return item
+    element = next((e for e in parse_html(observation["html"]).walk() if e.ref == item.refs[0]), None)
+    name = " ".join(element_name(element).split()[:_DESCRIBED]).replace("-", " ") if element is not None else ""
+    return item if not name or item.description.endswith(name) else replace(item, became=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +163,13 @@ class Processor:
         folder = Path(folder)
         try:
             values = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+            values = {"case": False, "outcomes": False} | values  # what is older than these never learnt them
             config = ProcessorConfig.from_dict(values)
         except (json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"{folder / CONFIG_FILE}: not a processor's configuration: {error}") from error
         return cls(config, Vocabulary.load(folder / TOKENIZER_FILE))
 
-    history_item = staticmethod(history_item)
+    history_item, outcome = staticmethod(history_item), staticmethod(outcome)
 
     def encode(self, observation: Mapping[str, Any], history: Sequence[HistoryItem] = (),
                frames: Sequence[np.ndarray | None] = (), action: Action | None = None) -> Example:  # fmt: skip
@@ -179,7 +196,8 @@ class Processor:
         units = [*instruction, *past, *page]
 
         acted = [ref for item in history for ref in item.refs]
-        features = match_features(instruction, past, page, acted)
+        shown = {item.refs[0]: item.became for item in history if item.became}
+        features = match_features(instruction, past, page, acted, shown)
         ids = [self._ids(unit) for unit in units]
         lengths = np.array([len(i) for i in ids])
         places = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int32)
@@ -202,7 +220,7 @@ class Processor:
         if action is not None:
             parts = np.repeat([0, 2, 1], [len(instruction), len(past), len(page)]).tolist()
             source = Source(units, places.tolist(), parts, seen)
-            steps = action_steps(action, source, self.vocabulary, self.config.copy, self.config.max_steps)
+            steps = action_steps(action, source, self.vocabulary, self.config)
         targets = np.full((len(steps), ALTERNATIVES), -1, np.int16)
         for row, step in zip(targets, steps, strict=True):
             row[: len(step.places)] = step.places
@@ -223,14 +241,11 @@ class Processor:
             allowed=np.array([step.allowed for step in steps], np.int32),
         )
 
-    def collate(self, examples: Sequence[Example], rng: np.random.Generator | None = None,
-                image_dropout: float = 0.0) -> dict[str, torch.Tensor]:  # fmt: skip
+    def collate(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
         """Pads examples to one batch.
 
         Args:
             examples: what ``encode`` gave.
-            rng: draws whether the images are dropped; needed where 0 < ``image_dropout`` < 1.
-            image_dropout: how likely the whole batch goes without image, which then costs nothing.
 
         Returns:
             For B examples of at most L tokens and T steps: the arrays of ``Example``, padded; ``attention_mask`` bool
@@ -257,8 +272,7 @@ class Processor:
                 "positions": _pad([e.positions for e in examples], steps, -1, np.int64),
                 "allowed": _pad([e.allowed for e in examples], steps, 0, np.int64),
             }
-        dropped = image_dropout >= 1 or (image_dropout > 0 and rng is not None and rng.random() < image_dropout)
-        shown = [] if dropped else [
+        shown = [
             (number * self.config.frames + self.config.frames - len(frames) + index, frame)
             for number, frames in enumerate(e.frames[-self.config.frames :] for e in examples)
             for index, frame in enumerate(frames)
@@ -282,6 +296,8 @@ class Processor:
         masks[[Kind.NUMBER, Kind.TEXT, Kind.LABELS], symbols[END]] = True
         masks[Kind.NUMBER, [symbols[side] for sides in SIDES for side in sides]] = True
         masks[[Kind.LABEL, Kind.LABELS], symbols[NEXT]] = True
+        if self.config.copy and self.config.case:
+            masks[Kind.TEXT, [symbols[mark] for mark in CASES]] = True
         return masks
 
     def _ids(self, unit: Unit) -> tuple[int, ...]:
@@ -301,6 +317,8 @@ class Processor:
             units += _text_units(item.description[:80])
             for text in item.strings:
                 units += [Unit("=", "markup"), *_text_units(text[:80])]
+            if item.became and self.config.outcomes:
+                units += [Unit(">", "markup"), *_text_units(item.became[:80])]
         if units:
             # How many there were, as a word: it can be compared with a number of the instruction.
             units[:0] = [Unit(HISTORY, "symbol"), Unit(str(len(history)))]

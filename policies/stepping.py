@@ -1,12 +1,12 @@
-"""The T5 for deciding: its encoder, and its decoder one token at a time, without what transformers does around them.
+"""The T5 as it is run here: many rows packed in training, and in deciding the decoder one token at a time.
 
-Of a small network's time much goes into the modules' bookkeeping, not into arithmetic; and keys and values over the
-encoder's output are worked out once for all steps and hypotheses. The numbers are transformers' own, unless ``halve``
-was called.
+Of a small network's time much goes into what transformers does around the arithmetic, and into padding. The numbers are
+transformers' own, unless ``halve`` was called.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -35,31 +35,113 @@ def halve(t5: T5ForConditionalGeneration) -> None:
         layer.to(torch.bfloat16)
 
 
-def run_encoder(t5: T5ForConditionalGeneration, inputs: Tensor, mask: Tensor) -> Tensor:
-    """The encoder's output, float [B, S, d_model]; no dropout.
+class Packing:
+    """Blocks of rows, each padded to its own longest, as one sequence of tokens without padding, and back (as in Krell
+    et al. 2021, arXiv 2107.02027).
+
+    Args:
+        masks: bool [B, L] each, False where there is nothing.
+    """
+
+    def __init__(self, masks: Sequence[Tensor]):
+        self._shapes = [(len(mask), mask.shape[1]) for mask in masks]
+        self._alone = len(masks) == 1  # one block has little padding, and is left as it is
+        if not self._alone:
+            mask = torch.cat([mask.flatten() for mask in masks])
+            self._tokens, self._empty = mask.nonzero()[:, 0], (~mask).nonzero()[:, 0]
+            self._slots = (mask.cumsum(0) - 1).clamp(min=0)
+
+    def pack(self, blocks: Sequence[Tensor]) -> Tensor:
+        """float [B, L, d] each -> [N, d]."""
+        if self._alone:
+            return blocks[0].flatten(0, 1)
+        padded = torch.cat([block.flatten(0, 1) for block in blocks])
+        return _Pick.apply(padded, self._tokens, self._slots, self._empty)  # pyright: ignore
+
+    def unpack(self, packed: Tensor) -> list[Tensor]:
+        """[N, d] -> [B, L, d] each, with anything where there is nothing."""
+        if self._alone:
+            return [packed.unflatten(0, self._shapes[0])]
+        padded: Any = _Pick.apply(packed, self._slots, self._tokens, None)
+        parts = padded.split([rows * length for rows, length in self._shapes])
+        return [part.unflatten(0, shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+
+class _Pick(torch.autograd.Function):
+    """Rows by their numbers, of which none is asked for twice; so the gradient's rows can be picked, not added up."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, numbers: Tensor, back: Tensor, left_out: Tensor | None) -> Tensor:
+        ctx.save_for_backward(back, left_out)
+        return rows.index_select(0, numbers)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # pyright: ignore
+        back, left_out = ctx.saved_tensors
+        found = gradient.index_select(0, back)
+        return found if left_out is None else found.index_fill_(0, left_out, 0), None, None, None
+
+
+def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks: Sequence[Tensor]) -> list[Tensor]:
+    """The encoder's output for several blocks of rows, each padded to its own longest.
+
+    What concerns a single token is worked out for all of them at once, without padding, and attention block by block.
+    So rows of very different lengths take neither padding nor passes of their own.
 
     Args:
         t5: the network.
-        inputs: float [B, S, d_model], embeddings.
-        mask: bool [B, S], False where there is nothing.
+        inputs: float [B, S, d_model] each, embeddings.
+        masks: bool [B, S] each, False where there is nothing.
+
+    Returns:
+        float [B, S, d_model] each.
     """
     encoder: Any = t5.encoder
-    heads, hidden = t5.config.num_heads, inputs
-    dtype = encoder.block[0].layer[0].SelfAttention.q.weight.dtype
-    length = inputs.shape[1]
-    bias = encoder.block[0].layer[0].SelfAttention.compute_bias(length, length, device=inputs.device)
-    bias = (bias + _additive(mask, inputs.dtype)).to(dtype)
+    first = encoder.block[0].layer[0].SelfAttention
+    dtype, rows = _products(first), Packing(masks)
+    biases = [(_position_bias(first, mask.shape[1]) + _additive(mask)).to(dtype) for mask in masks]
+    hidden = encoder.dropout(rows.pack(inputs))
     for block in encoder.block:
         itself, last = block.layer
+        normed, attention = itself.layer_norm(hidden).to(dtype), itself.SelfAttention
+        hidden = hidden + itself.dropout(_attend(attention, rows, normed, rows, normed, biases))
+        hidden = hidden + last.dropout(last.DenseReluDense(last.layer_norm(hidden).to(dtype)))
+    return rows.unpack(encoder.dropout(encoder.final_layer_norm(hidden)))
+
+
+def run_decoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], steps: Sequence[Tensor],
+                encoded: Sequence[Tensor], masks: Sequence[Tensor]) -> list[Tensor]:  # fmt: skip
+    """The decoder's output for whole actions, as in ``run_encoder``; no step sees a later one.
+
+    Args:
+        t5: the network.
+        inputs: float [B, T, d_model] each, embeddings: the start, then all steps but the last.
+        steps: bool [B, T] each, False where an action is over.
+        encoded: float [B, S, d_model] each, the encoder's output.
+        masks: bool [B, S] each, False where there is nothing.
+
+    Returns:
+        float [B, T, d_model] each.
+    """
+    decoder: Any = t5.decoder
+    first = decoder.block[0].layer[0].SelfAttention
+    dtype, rows, source = _products(first), Packing(steps), Packing(masks)
+    biases = [(_position_bias(first, step.shape[1]) + _additive(_causal(step))).to(dtype) for step in steps]
+    source_biases = [_additive(mask).to(dtype) for mask in masks]
+    hidden, there = decoder.dropout(rows.pack(inputs)), source.pack(encoded).to(dtype)
+    for block in decoder.block:
+        itself, across, last = block.layer
         normed = itself.layer_norm(hidden).to(dtype)
-        key, value = (_split(part(normed), heads) for part in (itself.SelfAttention.k, itself.SelfAttention.v))
-        hidden = hidden + _attend(itself.SelfAttention, normed, key, value, bias)
-        hidden = hidden + last.DenseReluDense(last.layer_norm(hidden).to(dtype))
-    return encoder.final_layer_norm(hidden)
+        hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, normed, rows, normed, biases))
+        normed = across.layer_norm(hidden).to(dtype)
+        hidden = hidden + across.dropout(_attend(across.EncDecAttention, rows, normed, source, there, source_biases))
+        hidden = hidden + last.dropout(last.DenseReluDense(last.layer_norm(hidden).to(dtype)))
+    return rows.unpack(decoder.dropout(decoder.final_layer_norm(hidden)))
 
 
 class DecoderSteps:
-    """The decoder's state for B examples and, at each step, R hypotheses about them.
+    """The decoder's state for B examples and, at each step, R hypotheses about them; keys and values over the
+    encoder's output are worked out once for all of them.
 
     Args:
         t5: the network.
@@ -70,7 +152,7 @@ class DecoderSteps:
     def __init__(self, t5: T5ForConditionalGeneration, hidden: Tensor, mask: Tensor):
         self._decoder: Any = t5.decoder
         self._heads = t5.config.num_heads
-        self._mask = _additive(mask, hidden.dtype)
+        self._mask = _additive(mask)
         across = [block.layer[1].EncDecAttention for block in self._decoder.block]
         held = hidden.to(across[0].k.weight.dtype)
         kept = [[_split(part(held).to(hidden.dtype), self._heads) for part in (layer.k, layer.v)] for layer in across]
@@ -95,11 +177,7 @@ class DecoderSteps:
             self._mask = self._mask[before]
         self._length += 1
         hidden = inputs
-        bias = (
-            self._decoder.block[0]
-            .layer[0]
-            .SelfAttention.compute_bias(1, self._length, device=inputs.device, past_seen_tokens=self._length - 1)
-        )
+        bias = _position_bias(self._decoder.block[0].layer[0].SelfAttention, self._length)[:, :, -1:]
         past: list[tuple[Tensor, Tensor]] = []
         for number, block in enumerate(self._decoder.block):
             itself, across, last = block.layer
@@ -109,18 +187,34 @@ class DecoderSteps:
             if self._past:
                 key, value = (torch.cat(pair, 2) for pair in zip(self._past[number], (key, value), strict=True))
             past.append((key, value))
-            hidden = hidden + _attend(attention, normed, key, value, bias)
-            normed = across.layer_norm(hidden)
-            hidden = hidden + _attend(across.EncDecAttention, normed, *self._across[number], self._mask)
+            hidden = hidden + attention.o(_hear(_split(attention.q(normed), self._heads), key, value, bias))
+            attention, (key, value) = across.EncDecAttention, self._across[number]
+            query = _split(attention.q(across.layer_norm(hidden)), self._heads)
+            hidden = hidden + attention.o(_hear(query, key, value, self._mask))
             hidden = hidden + last.DenseReluDense(last.layer_norm(hidden))
         self._past = past
         return self._decoder.final_layer_norm(hidden)
 
 
-def _attend(attention: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+def _attend(attention: Any, rows: Packing, hidden: Tensor, source: Packing, there: Tensor,
+            biases: Sequence[Tensor]) -> Tensor:  # fmt: skip
+    """Attention of packed rows [N, d_model] to the packed rows of ``source``, of the same blocks."""
+    parts = (rows.unpack(attention.q(hidden)), source.unpack(attention.k(there)), source.unpack(attention.v(there)))
+    heads, dropout = attention.n_heads, attention.dropout * attention.training
+    heard = [
+        _hear(_split(query, heads), _split(key, heads), _split(value, heads), bias, dropout)
+        for query, key, value, bias in zip(*parts, biases, strict=True)
+    ]
+    return attention.o(rows.pack(heard))
+
+
+def _hear(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: float = 0.0) -> Tensor:
+    """Attention of [B, heads, T, d_kv] to [B, heads, S, d_kv]: [B, T, heads * d_kv]."""
     # T5 has no 1/sqrt(d_kv) here; it is in the weights of q.
-    weights = torch.softmax(_split(attention.q(query), key.shape[1]) @ key.transpose(2, 3) + bias, -1)
-    return attention.o((weights @ value).transpose(1, 2).flatten(2))
+    weights = torch.softmax(query @ key.transpose(2, 3) + bias, -1)
+    if dropout:
+        weights = nn.functional.dropout(weights, dropout)
+    return (weights @ value).transpose(1, 2).flatten(2)
 
 
 def _split(tensor: Tensor, heads: int) -> Tensor:
@@ -128,6 +222,38 @@ def _split(tensor: Tensor, heads: int) -> Tensor:
     return tensor.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """What is added to the products of attention, [B, 1, 1, S]: nothing, or so much that nothing is left."""
-    return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)[:, None, None]
+def _products(attention: Any) -> torch.dtype:
+    """What is multiplied: autocast's type, where that is on, else the weights' own."""
+    device = attention.q.weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else attention.q.weight.dtype
+
+
+def _position_bias(attention: Any, length: int) -> Tensor:
+    """T5's bias by relative position among ``length`` tokens, float [1, heads, length, length].
+
+    It depends on how far the key is from the query alone, so it is looked up once for each distance.
+    """
+    weight = attention.relative_attention_bias.weight
+    away = torch.arange(1 - length, length, device=weight.device)
+    buckets = attention._relative_position_bucket(
+        away,
+        bidirectional=not attention.is_decoder,
+        num_buckets=attention.relative_attention_num_buckets,
+        max_distance=attention.relative_attention_max_distance,
+    )
+    return weight[buckets].T.unfold(1, length, 1).flip(1)[None]
+
+
+def _causal(steps: Tensor) -> Tensor:
+    """Which steps each of [B, T] steps sees, bool [1, T, T]."""
+    return torch.ones(1, steps.shape[1], steps.shape[1], dtype=torch.bool, device=steps.device).tril()
+
+
+def _additive(mask: Tensor) -> Tensor:
+    """What is added to the products of attention, float32 [B, 1, 1 or T, S]: nothing, or so much that nothing is left.
+
+    Args:
+        mask: bool [B, S] or [B, T, S].
+    """
+    mask = mask[:, None] if mask.ndim == 3 else mask[:, None, None]
+    return torch.zeros_like(mask, dtype=torch.float32).masked_fill(~mask, torch.finfo(torch.float32).min)

@@ -38,7 +38,7 @@ class Kind(IntEnum):
     NUMBER = 5
     """A token of a number that is written out, or its END."""
     TEXT = 6
-    """A word or token of a string, or its END."""
+    """A word or token of a string, a mark that the word after it is copied in another case, or its END."""
     LABEL = 7
     """A word or token of a string of several, or its NEXT."""
     LABELS = 8

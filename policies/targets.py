@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.action import PAGE, SIGNATURES, Action
+from policies.config import ProcessorConfig
 from policies.page import Unit
 from policies.points import code, nearest
 from policies.steps import PIXEL_VERBS, VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
@@ -16,6 +17,10 @@ from policies.vocabulary import END, KEYS, NEXT, Vocabulary, Word, split_words
 
 ALTERNATIVES = 4
 """Places that may be right for one step; more are left out."""
+
+
+CASES = {"up": str.upper, "down": str.lower}
+"""Names of directions that, before a word that is copied, say that it is written in capitals or in small letters."""
 
 
 class TargetError(ValueError):
@@ -47,13 +52,13 @@ class Source(NamedTuple):
     """Place of each element that can be seen -> its x, y, width, height."""
 
 
-def action_steps(action: Action, source: Source, vocabulary: Vocabulary, copy: bool, max_steps: int) -> list[Step]:
+def action_steps(action: Action, source: Source, vocabulary: Vocabulary, config: ProcessorConfig) -> list[Step]:
     """The steps of an action.
 
     Raises:
-        TargetError: if the observation has not what the action needs, or more than ``max_steps`` are needed.
+        TargetError: if the observation has not what the action needs, or more steps are needed than there may be.
     """
-    symbols, verb = vocabulary.symbols, action.verb
+    symbols, verb, copy, max_steps = vocabulary.symbols, action.verb, config.copy, config.max_steps
     shown = zip(source.units, source.places, strict=True)
     found = {unit.element.ref: (place, unit.element) for unit, place in shown if unit.opens and unit.element}
     for ref in action.refs:
@@ -76,7 +81,8 @@ def action_steps(action: Action, source: Source, vocabulary: Vocabulary, copy: b
     for kind, argument in arguments:
         if kind.startswith("string"):
             first, inner, last = (Kind.LABELS, Kind.LABEL, NEXT) if several else (Kind.TEXT, Kind.TEXT, END)
-            written = [*_string_steps(str(argument), source, vocabulary, copy), (symbols[last], ())]
+            case = config.case and not several
+            written = [*_string_steps(str(argument), source, vocabulary, copy, case), (symbols[last], ())]
             steps += [Step(inner if n else first, token, places) for n, (token, places) in enumerate(written)]
         elif kind.startswith("ref") and copy:
             steps.append(Step(Kind.REF, places=[found[int(argument)][0]], allowed=verb_bit(verb)))
@@ -110,7 +116,9 @@ def _point_steps(action: Action, source: Source, vocabulary: Vocabulary) -> Iter
                 yield Step(Kind.NUMBER, token)
 
 
-def _string_steps(text: str, source: Source, vocabulary: Vocabulary, copy: bool) -> list[tuple[int, Sequence[int]]]:
+def _string_steps(
+    text: str, source: Source, vocabulary: Vocabulary, copy: bool, case: bool
+) -> list[tuple[int, Sequence[int]]]:
     """Writes a string in as few and long copies as can be, rather from the instruction; generates what nothing has."""
     words, steps = split_words(text), []
     where: dict[str, list[int]] = {}
@@ -130,6 +138,11 @@ def _string_steps(text: str, source: Source, vocabulary: Vocabulary, copy: bool)
             runs.append(
                 (-_run(source.units, start, words, number), source.parts[start], word.space and not spaced, start)
             )
+        if not runs and copy and case and (found := _in_other_case(source, word, first=not number)):
+            mark, places = found
+            steps += [(vocabulary.symbols[mark], ()), (-1, places)]
+            number += 1
+            continue
         if not runs:
             pieces = _pieces(source.units, word) if copy and not number else range(0)
             steps += [(-1, [source.places[index]]) for index in pieces]
@@ -144,6 +157,19 @@ def _string_steps(text: str, source: Source, vocabulary: Vocabulary, copy: bool)
         steps += [(-1, [source.places[start + offset] for start in starts]) for offset in range(-best[0])]
         number -= best[0]
     return steps
+
+
+def _in_other_case(source: Source, word: Word, first: bool) -> tuple[str, list[int]] | None:
+    """How a word is one of the source in capitals or in small letters, and the places where that stands."""
+    for mark, changed in CASES.items():
+        found = [
+            (part, place) for unit, place, part in zip(source.units, source.places, source.parts, strict=True)
+            if unit.kind == "word" and unit.text != word.text == changed(unit.text)
+            and ((first and not word.space) or unit.space == word.space)
+        ]  # fmt: skip
+        if found:
+            return mark, [place for _, place in sorted(found)][:ALTERNATIVES]
+    return None
 
 
 def _run(units: Sequence[Unit], start: int, words: Sequence[Word], number: int) -> int:

@@ -22,7 +22,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 
 from policies import checkpoint
-from policies.batches import deal_by_length
+from policies.batches import passes
 from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
@@ -71,11 +71,10 @@ class TrainConfig:
     batch_size: int = 32
     """Rows of one optimizer step, over all devices."""
     micro_tokens: int = 8192
-    """Most input tokens of one forward pass, of the several that a step is cut into; bounds the memory."""
-    padding: int = 256
-    """Most of those that may be padding. Raise it on a GPU, where a pass costs more than its tokens."""
-    window: int = 8
-    """Steps whose rows are dealt out in handfuls of like length, which leaves less padding; 1 takes them as drawn."""
+    """Input tokens of one forward pass, of the several that a step is cut into; bounds the memory."""
+    padding: int = 512
+    """Most padding of each block of like length in a pass. Raise it on a GPU, where a block costs more than its
+    tokens."""
     lr: float = 6e-4
     """Highest learning rate."""
     warmup: float = 0.02
@@ -91,7 +90,7 @@ class TrainConfig:
     image: ImageMode = "real"
     """What stands in for the screenshots, to find out what they bring: nothing, white pages or noise."""
     image_dropout: float = 0.1
-    """Share of micro-batches without screenshots, so that the policy also works without; at 1 none is ever read."""
+    """Share of steps without screenshots, so that the policy also works without; at 1 none is ever read."""
     bf16: bool | None = None
     """Multiply in bfloat16 (autocast); weights and optimizer stay float32. Where not said: if the hardware does so by
     itself, since a processor that has to emulate it takes eight times as long."""
@@ -148,6 +147,7 @@ def train(config: TrainConfig) -> Path:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
             model, knows = with_all_additions(earlier), bool(earlier.config.alike)
+            processor = Processor(replace(processor.config, case=True, outcomes=True), processor.vocabulary)
             if config.new_vocabulary:
                 before = processor.vocabulary
                 processor = Processor.build(
@@ -184,19 +184,18 @@ def train(config: TrainConfig) -> Path:
     tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)
     sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), config.seed, run.sampler, config.shares)
 
-    def make(item: tuple[int, np.ndarray]) -> list[dict[str, torch.Tensor]]:
+    def make(item: tuple[int, np.ndarray]) -> list[list[dict[str, torch.Tensor]]]:
         step, rows = item
-        rng = np.random.default_rng((config.seed, step, rank))
-        rows = rows[rank::world]
-        # Each lane gets its share; a little more, or what does not fit would make a batch of its own.
-        share = int(1.1 * data.lengths[rows].sum()) // threads + 1 if lanes else config.micro_tokens
-        groups = data.micro_batches(rows, min(config.micro_tokens, share), config.padding)
-        return [data.collate(group, rng, config.image_dropout) for group in groups]
+        # All of a step or none of it, so that no lane and no device waits for the pictures of another.
+        pictures = np.random.default_rng((config.seed, step)).random() >= config.image_dropout
+        noise, rows = np.random.default_rng((config.seed, step, rank)), rows[rank::world]
+        cuts = passes(data.lengths[rows], config.micro_tokens, config.padding, threads if lanes else 1)
+        return [[data.collate(rows[block], pictures, noise) for block in blocks] for blocks in cuts]
 
-    def losses(batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        batch = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    def losses(blocks: list[dict[str, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+        blocks = [{name: tensor.to(device, non_blocking=True) for name, tensor in block.items()} for block in blocks]
         with torch.autocast(device.type, torch.bfloat16, enabled=bool(config.bf16)):
-            output = network(batch)
+            output = network(*blocks)
         loss = output.per_sample_loss.sum()
         figures = torch.stack([loss.detach(), output.correct.sum()])
         return loss * world / config.batch_size, figures  # devices average; the step needs their sum
@@ -204,7 +203,9 @@ def train(config: TrainConfig) -> Path:
     image: ImageMode = config.image if config.image_dropout < 1 else "none"
 
     def evaluate() -> None:
-        groups = data.micro_batches(tests[rank::world], config.micro_tokens, config.padding)
+        mine = tests[rank::world]
+        groups = [[mine[block] for block in blocks]
+                  for blocks in passes(data.lengths[mine], config.micro_tokens, config.padding)]  # fmt: skip
         run.held_out = held_out_accuracy(average, data, tests, groups, accelerator, bool(config.bf16), image)
         errors = {task: 1 - result["episodes"] for task, result in run.held_out.items()}
         sampler.reweigh(errors, Counter(data.tasks[np.unique(data.starts[tests])].tolist()))
@@ -218,20 +219,19 @@ def train(config: TrainConfig) -> Path:
             # What a leg, from evaluation to evaluation, draws is settled at its start; resumed, it skips what is done.
             leg = range(run.leg, min(run.leg + config.eval_every, config.steps))
             run.sampler = copy.deepcopy(sampler.state)
-            drawn = [sampler.draw(step, config.batch_size) for step in leg]
-            dealt = deal_by_length(drawn, data.lengths, config.window, entropy(config.seed, leg.start))
-            plan = [*zip(leg, dealt, strict=True)][run.step - leg.start : end - leg.start]
-            for (step, rows), micro_batches in zip(plan, prefetch(make, plan), strict=True):
+            drawn = [(step, sampler.draw(step, config.batch_size)) for step in leg]
+            plan = drawn[run.step - leg.start : end - leg.start]
+            for (step, rows), work in zip(plan, prefetch(make, plan), strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(step, config)
                 torch.manual_seed(entropy(config.seed, step, rank))
                 if lanes:
-                    sums += lanes.backward(losses, micro_batches[::-1])  # the longest first
+                    sums += lanes.backward(losses, work[::-1])  # the longest first
                 else:
-                    for number, batch in enumerate(micro_batches, 1):
-                        # Gradients travel between devices once a step, with the last micro-batch.
-                        with nullcontext() if number == len(micro_batches) else accelerator.no_sync(network):
-                            loss, figures = losses(batch)
+                    for number, blocks in enumerate(work, 1):
+                        # Gradients travel between devices once a step, with the last pass.
+                        with nullcontext() if number == len(work) else accelerator.no_sync(network):
+                            loss, figures = losses(blocks)
                             loss.backward()
                         sums += figures
                 norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)

@@ -34,7 +34,7 @@ def held_out_accuracy(
     model: WebAgentModel,
     data: Samples,
     rows: np.ndarray,
-    groups: list[np.ndarray],
+    groups: list[list[np.ndarray]],
     accelerator: Accelerator,
     bf16: bool,
     image: ImageMode,
@@ -45,7 +45,7 @@ def held_out_accuracy(
         model: the network.
         data: where the rows are.
         rows: those that count.
-        groups: this process's share of them, as micro-batches.
+        groups: this process's share of them, as passes of blocks.
         accelerator: brings the processes' shares together.
         bf16: multiply in bfloat16.
         image: what the network sees of the screenshots.
@@ -58,10 +58,10 @@ def held_out_accuracy(
     right = torch.zeros(len(rows), device=accelerator.device)
     place = {row: index for index, row in enumerate(rows.tolist())}
     for group in groups:
-        batch = data.collate(group, image_dropout=float(image == "none"))
-        batch = {name: tensor.to(accelerator.device) for name, tensor in batch.items()}
+        blocks = [data.collate(block, pictures=image != "none") for block in group]
+        blocks = [{name: tensor.to(accelerator.device) for name, tensor in block.items()} for block in blocks]
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16):
-            right[[place[row] for row in group.tolist()]] = model(batch).correct.float()
+            right[[place[row] for row in np.concatenate(group).tolist()]] = model(*blocks).correct.float()
     correct = cast(torch.Tensor, accelerator.reduce(right)).cpu().numpy() > 0.5
     results = {}
     for task in np.unique(data.tasks[rows]):

@@ -18,6 +18,7 @@ from envs.html import Element
 from policies.points import codes
 from policies.processor import Example, Processor
 from policies.steps import FREE_VERBS, PIXEL_VERBS, Kind, argument_kinds, verb_bit, verb_bits
+from policies.targets import CASES
 from policies.vocabulary import END, NEXT, Word, split_words
 
 
@@ -34,6 +35,7 @@ class View:
         self.processor, self.vocabulary, self.config = processor, processor.vocabulary, processor.config
         self.masks = processor.vocabulary_masks()
         self.length = len(example)
+        self._other_case: dict[str, np.ndarray] = {}
         units = zip(example.units or (), example.places if example.places is not None else (), strict=True)
         self.units = {int(place): unit for unit, place in units}
         found = [u.element for u in self.units.values() if u.opens and u.element and u.element.ref is not None]
@@ -66,6 +68,15 @@ class View:
         mask = np.array([bool(text) and not text.strip("0123456789") for text in written])
         mask[[self.vocabulary.symbols[END], *self.vocabulary.encode_word(".", False)]] = True
         return mask
+
+    def in_other_case(self, mark: str) -> np.ndarray:
+        """Places of words that are others in capitals, or in small letters, bool [L]."""
+        if mark not in self._other_case:
+            mask = np.zeros(self.length, bool)
+            words = [(place, unit) for place, unit in self.units.items() if unit.kind == "word"]
+            mask[[place for place, unit in words if CASES[mark](unit.text) != unit.text]] = True
+            self._other_case[mark] = mask
+        return self._other_case[mark]
 
     def digits(self, begun: bool) -> np.ndarray:
         """Places of words that are numbers, or go on with one that is begun, bool [L]."""
@@ -100,6 +111,7 @@ class Writer:
         self._run: list[int] = []
         self._count = 0
         self._place = -1
+        self._case = ""
         # A number is one of these: its tokens -> what it amounts to.
         self._codes: Mapping[tuple[int, ...], int | str] = {}
         # Of the whole strings that are possible, those that still are: (words, words written, tokens of the next one).
@@ -124,7 +136,12 @@ class Writer:
             names += [PAGE] if self.kind == Kind.START and "scroll" in verbs else []
             tokens[:] = False
             tokens[[symbols[name] for name in names]] = True
+        elif self.kind == Kind.TEXT and self._case:
+            tokens[:] = False
+            return tokens, view.in_other_case(self._case)
         elif self.kind == Kind.TEXT:
+            for mark in CASES if view.config.case and view.config.copy else ():
+                tokens[symbols[mark]] = view.in_other_case(mark).any()
             if not self._may_end():
                 tokens[symbols[END]] = False
             elif self._count >= view.config.max_steps - 4:
@@ -175,6 +192,8 @@ class Writer:
                 return
             self._args.append(self._codes[tuple(self._run)])
             self._next()
+        elif self.kind == Kind.TEXT and place < 0 and (mark := self._mark(token)):
+            self._case = mark
         elif token in (symbols[END], symbols[NEXT]):
             self._args.append(self._written())
             self._next()
@@ -198,9 +217,14 @@ class Writer:
         else:
             self._text = self._written()
             self._run = []
-            self._text += (" " if unit.space and self._text else "") + unit.text
+            text = CASES[self._case](unit.text) if self._case else unit.text
+            self._text += (" " if unit.space and self._text else "") + text
+            self._case = ""
         if self.kind == Kind.LABELS:
             self.kind = Kind.LABEL
+
+    def _mark(self, token: int) -> str:
+        return next((mark for mark in CASES if token == self.view.vocabulary.symbols[mark]), "")
 
     def _written(self) -> str:
         return self._text + self.view.vocabulary.decode(self._run)

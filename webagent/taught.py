@@ -40,6 +40,8 @@ def score(folder: Path, episodes: Sequence[list[Row]]) -> Score:
         actions, examples = [], []
         for row in rows:
             actions.append(Action.parse(row["action"]))
+            if history:
+                history[-1] = processor.outcome(history[-1], row)
             examples.append(processor.encode({**row, "boxes": None}, history))
             history.append(processor.history_item(row, actions[-1]))
         decided = [decision.action for decision in decode(model, processor, examples, verbs=tuple(SIGNATURES))]

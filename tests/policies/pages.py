@@ -50,6 +50,7 @@ EXAMPLES = [
     (LOGIN, 'type 3 "nWu2"'),
     (LOGIN, 'type 3 "Zoé 漢\\n\\"x\\" \\\\ {y}  ~ "'),
     (LOGIN, 'type 3 " username and"'),
+    (LOGIN, 'type 3 "NATHALIE and USERNAME nwu2 "'),
     (LOGIN, 'type 3 ""'),
     (LIST, 'select 0 "Mary Ann"'),
     (LIST, 'select 0 "M&M <x>"'),

@@ -11,6 +11,7 @@ from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.decoding import decode
 from policies.model import WebAgentModel, build_t5
 from policies.processor import Processor, history_item
+from policies.stepping import run_encoder
 from policies.vocabulary import Vocabulary
 from tests.policies.pages import OWN, TABS, TINY, actions
 from tests.policies.t5_folder import write_t5_tokenizer
@@ -45,16 +46,16 @@ def test_with_everything_off_it_is_transformers_t5(untied):
     for name, parameter in reference.named_parameters():
         parameter.data.copy_(model.t5.get_parameter(name))
     inputs = batch(processor, frames=False)
-    encoded = model.encode(inputs)
+    (encoded,) = model.encode(inputs)
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     expected = reference.encoder(ids, attention_mask=mask).last_hidden_state
     torch.testing.assert_close(encoded.hidden, expected, rtol=0, atol=2e-6)
     with torch.inference_mode():
-        torch.testing.assert_close(model.encode(inputs).hidden, expected, rtol=0, atol=2e-6)
+        torch.testing.assert_close(model.encode(inputs)[0].hidden, expected, rtol=0, atol=2e-6)
 
     labels = inputs["tokens"].masked_fill(inputs["tokens"] < 0, 0)
     nothing = torch.full_like(labels, -1)
-    embedded = model.decoder_inputs(encoded, inputs["tokens"][:, :-1], nothing[:, :-1])
+    (embedded,) = model.decoder_inputs([encoded], [inputs["tokens"][:, :-1]], [nothing[:, :-1]])
     hidden = model.t5.decoder(inputs_embeds=embedded, encoder_hidden_states=encoded.hidden,
                               encoder_attention_mask=mask).last_hidden_state  # fmt: skip
     logits = model.scores(hidden, encoded, inputs, inputs["kinds"], inputs["allowed"], nothing)
@@ -69,6 +70,46 @@ def test_with_everything_off_it_is_transformers_t5(untied):
     torch.testing.assert_close(logits, expected, rtol=0, atol=2e-6)
     loss = torch.nn.functional.cross_entropy(expected.transpose(1, 2), labels, reduction="none")
     torch.testing.assert_close(model(inputs).per_sample_loss, (loss * (inputs["kinds"] >= 0)).sum(1))
+
+
+@pytest.mark.parametrize("frames", [True, False])
+def test_packed_blocks_have_the_losses_and_gradients_of_one_padded_batch_run_by_transformers(monkeypatch, frames):
+    processor, model = Processor(ProcessorConfig(), OWN), tiny().eval()
+    frame = torch.arange(210 * 160 * 3, dtype=torch.int32).remainder(251).to(torch.uint8).view(210, 160, 3).numpy()
+    examples = [processor.encode(page, (), [frame] * frames, action) for page, action in actions()]
+    examples.sort(key=len)
+    blocks = [processor.collate(examples[start : start + 9]) for start in range(0, len(examples), 9)]
+    packed = model(*blocks)
+    found = torch.autograd.grad(packed.loss, [*model.parameters()], allow_unused=True)
+
+    def encoder(t5, inputs, masks):
+        return [t5.encoder(inputs_embeds=inputs[0], attention_mask=masks[0]).last_hidden_state]
+
+    def decoder(t5, inputs, steps, encoded, masks):
+        return [t5.decoder(inputs_embeds=inputs[0], encoder_hidden_states=encoded[0],
+                           encoder_attention_mask=masks[0]).last_hidden_state]  # fmt: skip
+
+    monkeypatch.setattr("policies.model.run_encoder", encoder)
+    monkeypatch.setattr("policies.model.run_decoder", decoder)
+    padded = model(processor.collate(examples))
+    torch.testing.assert_close(packed.per_sample_loss, padded.per_sample_loss, rtol=1e-4, atol=1e-5)
+    assert torch.equal(packed.correct, padded.correct)
+    expected = torch.autograd.grad(padded.loss, [*model.parameters()], allow_unused=True)
+    for (name, _), one, other in zip(model.named_parameters(), found, expected, strict=True):
+        assert (one is None) == (other is None), name
+        if one is not None:
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-5, msg=name)
+
+
+def test_dropout_is_as_strong_as_in_transformers():
+    """Both lose the same share on average; what is dropped is not the same."""
+    model = tiny(t5=ModelConfig.size("mini", vocab_size=OWN.size).t5 | TINY | {"dropout_rate": 0.4}).train()
+    inputs, mask = torch.randn(2, 9, 32), torch.ones(2, 9, dtype=torch.bool)
+    torch.manual_seed(0)
+    ours = torch.stack([run_encoder(model.t5, [inputs], [mask])[0] for _ in range(300)])
+    theirs = torch.stack([model.t5.encoder(inputs_embeds=inputs, attention_mask=mask)[0] for _ in range(300)])
+    assert (ours.std(0).mean() / theirs.std(0).mean()).item() == pytest.approx(1, abs=0.05)
+    assert (ours == 0).float().mean().item() == pytest.approx(0.4, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +164,9 @@ def test_the_image_matters_where_it_is_and_padding_does_not():
 def test_tokens_of_patches_and_of_whole_screenshots(tokens, count):
     model = tiny(image_tokens=tokens).eval()
     inputs = batch(Processor(ProcessorConfig(), OWN), every=9)
-    encoded = model.encode(inputs)
+    (encoded,) = model.encode(inputs)
     assert encoded.hidden.shape[1] == 2 * count + inputs["input_ids"].shape[1]
-    assert not torch.equal(encoded.text, model.encode({k: v for k, v in inputs.items() if k != "frames"}).text)
+    assert not torch.equal(encoded.text, model.encode({k: v for k, v in inputs.items() if k != "frames"})[0].text)
     with pytest.raises(ValueError, match="expected one of: local, temporal, both"):
         tiny(image_tokens="none")
 
@@ -148,7 +189,7 @@ def test_a_first_page_is_the_same_beside_one_with_two_screenshots_and_takes_less
     model = tiny().eval()
     frame = torch.zeros(210, 160, 3, dtype=torch.uint8).numpy()
     one, two = (processor.encode(TABS, frames=n * [frame], action=Action("click", (3,))) for n in (1, 2))
-    alone, both = model.encode(processor.collate([one])), model.encode(processor.collate([one, two]))
+    alone, both = model.encode(processor.collate([one]), processor.collate([one, two]))
     torch.testing.assert_close(alone.text[0], both.text[0])
     assert both.hidden.shape[1] - alone.hidden.shape[1] == 35
 
@@ -157,7 +198,7 @@ def test_scores_leave_open_what_the_page_takes():
     processor = Processor(ProcessorConfig(), OWN)
     inputs = batch(processor)
     model = tiny().eval()
-    encoded = model.encode(inputs)
+    (encoded,) = model.encode(inputs)
     hidden = torch.zeros(*inputs["kinds"].shape, 32)
     before = torch.full_like(inputs["kinds"], -1)
     scores = model.scores(hidden, encoded, inputs, inputs["kinds"], inputs["allowed"], before)

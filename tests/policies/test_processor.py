@@ -1,3 +1,4 @@
+import json
 import pickle
 from dataclasses import fields
 
@@ -205,6 +206,62 @@ def test_history_says_what_was_done_and_where():
     assert "40" in [unit.text for unit in shown]
 
 
+CARDS = {
+    "instruction": "Pick the card with the greatest number.",
+    "html": "<div ref=0 class=card></div><div ref=1 class=card></div><button ref=2>Done</button>",
+    "last_error": "",
+}
+
+
+def test_history_says_what_came_of_it():
+    processor = Processor(ProcessorConfig(), OWN)
+    past = []
+    for ref, number in ((0, 18), (1, 7)):
+        turned = CARDS["html"].replace(f"ref={ref} class=card>", f"ref={ref} class=card><b>{number}</b>")
+        past.append(processor.outcome(history_item(CARDS, Action("click", (ref,))), {"html": turned}))
+    assert [item.became for item in past] == ["18", "7"]
+    assert ["18", "7"] == [unit.text for unit in processor.encode(CARDS, past).units[10:-5] if unit.text in ("18", "7")]
+    assert {"showed the smallest", "showed the largest"} & features(processor, CARDS, 0, past) == {"showed the largest"}
+    assert {"showed the smallest", "showed the largest"} & features(processor, CARDS, 1, past) == {"showed the smallest"}
+    assert not {"showed the smallest", "showed the largest"} & features(processor, CARDS, 0, past[:1])
+    same = history_item(TABS, Action("click", (3,)))
+    assert processor.outcome(same, TABS) == same == processor.outcome(same, {"html": "<p>gone</p>"})
+    without = Processor(ProcessorConfig(outcomes=False), OWN)
+    assert len(without.encode(CARDS, past)) < len(processor.encode(CARDS, past))
+
+
+def test_numbers_are_compared_with_those_asked_for():
+    def said(asked: str, shown: str) -> set[str]:
+        page = {"instruction": asked, "html": f"<span ref=0>{shown}</span>", "last_error": ""}
+        found = features(Processor(ProcessorConfig(), OWN), page, 0, [])
+        return {name.split()[1] for name in found if name.endswith("those asked for")}
+
+    assert said("Buy when the price is less than $49.30.", "$40.00") == {"below"}
+    assert said("Buy when the price is less than $49.30.", "$1,049.30") == {"above"}
+    assert said("A number between 3 and 9", "5") == said("Enter 5", "5") == said("No number", "5") == set()
+    assert said("Enter 5", "none") == set()
+
+
+def test_a_word_is_copied_in_another_case():
+    processor = Processor(ProcessorConfig(), OWN)
+    page = LOGIN | {"instruction": 'Type "NatHalie" in lower case letters.'}
+    steps = processor.encode(page, action=Action("type", (1, "nathalie 7"))).kinds
+    example = processor.encode(page, action=Action("type", (1, "nathalie")))
+    assert example.tokens.tolist()[2:] == [OWN.symbols["down"], -1, OWN.symbols[END]] and len(steps) > len(example.kinds)
+    plain = Processor(ProcessorConfig(case=False), OWN).encode(page, action=Action("type", (1, "nathalie")))
+    assert OWN.symbols["down"] not in plain.tokens
+
+
+def test_what_is_older_than_case_and_outcomes_goes_without(tmp_path):
+    Processor(ProcessorConfig(), OWN).save(tmp_path)
+    assert Processor.load(tmp_path).config.case and Processor.load(tmp_path).config.outcomes
+    file = tmp_path / "processor_config.json"
+    values = json.loads(file.read_text())
+    del values["case"], values["outcomes"]
+    file.write_text(json.dumps(values))
+    assert not Processor.load(tmp_path).config.case and not Processor.load(tmp_path).config.outcomes
+
+
 @pytest.mark.parametrize("action", ["click 77", "click 1", 'type 2 "x"', "press F13", f'type 0 "{"x" * 3000}"'])
 def test_what_cannot_be_learnt_is_refused(action):
     with pytest.raises(TargetError):
@@ -216,7 +273,7 @@ def test_examples_are_picklable_and_small():
     assert len(pickle.dumps(example)) < 10_000
 
 
-def test_batches_place_frames_and_drop_them_whole():
+def test_batches_place_frames():
     processor = Processor(ProcessorConfig(), OWN)
     frame = np.full((210, 160, 3), 7, np.uint8)
     both = processor.encode(LOGIN, frames=[frame, frame], action=Action("click", (4,)))
@@ -227,9 +284,6 @@ def test_batches_place_frames_and_drop_them_whole():
     assert batch["frame_index"].tolist() == [0, 1, 3, 7]
     assert batch["frames"].shape == (4, 210, 160, 3)
     assert "frames" not in processor.collate([none])
-    assert "frames" not in processor.collate([both], image_dropout=1.0)
-    kept = sum("frames" in processor.collate([both], np.random.default_rng(seed), 0.3) for seed in range(200))
-    assert 110 < kept < 170
 
 
 def test_screenshots_of_any_size_are_fitted():

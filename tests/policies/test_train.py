@@ -9,7 +9,6 @@ import shutil
 import signal
 import time
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from transformers import AutoTokenizer, T5ForConditionalGeneration
 
 from data_gen.dataset import DatasetError, DatasetWriter, encode_screenshot
 from policies import checkpoint
-from policies.batches import deal_by_length
+from policies.batches import passes
 from policies.checkpoint import CheckpointError
 from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_trajectories
@@ -169,7 +168,7 @@ def test_stopped_and_resumed_equals_not_stopped(config, tmp_path, stops):
 
 def test_side_by_side_on_cores_equals_one_after_the_other_and_resumes_exactly(config, tmp_path, monkeypatch):
     monkeypatch.setitem(SIZES, "tiny", ({**TINY[0], "dropout_rate": 0.0}, *TINY[1:]))
-    config = replace(config, padding=8, window=2, image_dropout=0.0, bf16=False)  # several micro-batches a step
+    config = replace(config, padding=8, image_dropout=0.0, bf16=False)  # several blocks a step
     alone = train(replace(config, threads=1, out=tmp_path / "alone"))
     both = replace(config, threads=2, out=tmp_path / "both")
     straight = train(both)
@@ -298,7 +297,7 @@ def test_what_is_frozen_stays_and_what_is_ours_is_trained(config, tmp_path, vit)
     assert "vit.patch_embed.proj.weight" not in changed
 
 
-def test_micro_batches_do_not_change_the_gradient(config, tmp_path, monkeypatch):
+def test_passes_and_blocks_do_not_change_the_gradient(config, tmp_path, monkeypatch):
     monkeypatch.setitem(SIZES, "tiny", ({**TINY[0], "dropout_rate": 0.0}, *TINY[1:]))
     config = replace(config, steps=1, image_dropout=1.0, bf16=False, warmup=0.0)
     small = train(replace(config, out=tmp_path / "small", micro_tokens=1))
@@ -407,38 +406,24 @@ def test_held_out_rows_are_capped_by_task(samples):
     assert dict(zip(tasks.tolist(), counts.tolist(), strict=True)) == {"click-button": 5, "enter-text": 10}
 
 
-def test_micro_batches_hold_every_row_within_the_limits(samples):
-    data, _ = samples
-    rows = np.random.default_rng(0).permutation(np.flatnonzero(data.lengths > 0))
-    groups = data.micro_batches(rows, limit=1000, padding=60)
-    assert sorted(np.concatenate(groups).tolist()) == sorted(rows.tolist())
-    for group in groups:
-        padded = len(group) * data.lengths[group].max()
-        assert padded <= 1000
-        assert padded - data.lengths[group].sum() <= 60
-    assert len(data.micro_batches(rows, limit=10**6, padding=10**6)) == 1
-    assert len(data.micro_batches(rows, limit=1, padding=0)) == len(rows)
-
-
-def test_rows_are_dealt_in_handfuls_of_like_length():
-    lengths = np.random.default_rng(0).integers(10, 500, 300)
-    steps = np.split(np.random.default_rng(1).permutation(240), 10)
-    dealt = deal_by_length(steps, lengths, 4, seed=3)
-    assert [len(rows) for rows in dealt] == [24] * 10
-    for start, end in ((0, 4), (4, 8), (8, 10)):
-        rows = np.concatenate(dealt[start:end])
-        assert sorted(rows) == sorted(np.concatenate(steps[start:end]))
-        handfuls = sorted(lengths[rows].reshape(-1, 8), key=min)
-        assert all(one.max() <= other.min() for one, other in pairwise(handfuls))
-    assert all(np.array_equal(a, b) for a, b in zip(dealt, deal_by_length(steps, lengths, 4, seed=3), strict=True))
-    assert deal_by_length(steps, lengths, 1, seed=3) == steps
-    assert sorted(np.concatenate(deal_by_length(np.split(np.arange(70), 10), lengths, 3, seed=3))) == [*range(70)]
+def test_passes_and_blocks_hold_every_row_within_the_limits():
+    lengths = np.random.default_rng(0).integers(10, 300, 200)
+    cut = passes(lengths, limit=1000, padding=60)
+    assert sorted(np.concatenate([block for blocks in cut for block in blocks]).tolist()) == [*range(200)]
+    for blocks in cut:
+        assert lengths[np.concatenate(blocks)].sum() <= 1000 + 300
+        assert all(len(block) * lengths[block].max() - lengths[block].sum() <= 60 for block in blocks)
+    assert [len(blocks) for blocks in passes(lengths, limit=10**6, padding=10**6)] == [1]
+    assert len(passes(lengths, limit=1, padding=0)) == 200
+    tokens = [lengths[np.concatenate(blocks)].sum() for blocks in passes(lengths, 10**6, 60, least=3)]
+    assert len(tokens) == 3 and max(tokens) - min(tokens) <= 2 * 300
+    assert len(passes(lengths[:2], 10**6, 60, least=3)) == 2
 
 
 def test_screenshots_reach_the_batch_unless_dropped(samples):
     data, _ = samples
     rows = np.flatnonzero(data.lengths > 0)[-2:]
-    seen, unseen = data.collate(rows), data.collate(rows, image_dropout=1.0)
+    seen, unseen = data.collate(rows), data.collate(rows, pictures=False)
     assert not any(torch.is_tensor(tensor) and tensor.numel() >= 210 * 160 for tensor in unseen.values())
     assert any(tensor.numel() >= 2 * 210 * 160 * 3 for tensor in seen.values())
 
