@@ -70,7 +70,6 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
     views = [View(processor, example, verbs) for example in examples]
     live = [_Hypothesis(n, n, Writer(view), 0.0, -1, -1) for n, view in enumerate(views)]
     done: list[list[_Hypothesis]] = [[] for _ in examples]
-    vocabulary = processor.vocab_size
     rows = [*range(len(live))]
     for step in range(processor.config.max_steps):
         before = None
@@ -86,18 +85,19 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
         kinds = torch.tensor([[int(h.writer.kind)] for h in live], device=device)
         allowed = torch.tensor([[h.writer.allowed] for h in live], device=device)
         choices = [hypothesis.writer.choices() for hypothesis in live]
-        among = np.flatnonzero(np.any([tokens for tokens, _ in choices], axis=0))
-        few = torch.from_numpy(among).to(device) if len(among) < vocabulary // 8 else None
-        scores = model.scores(hidden, encoded, batch, kinds, allowed, last[:, 1:], few)[:, 0]
-        if not model.config.copy:
-            scores = scores[:, :vocabulary]
-        open_ = torch.ones_like(scores, dtype=torch.bool)
-        for row, (tokens, places) in enumerate(choices):
-            open_[row, :vocabulary] = torch.from_numpy(tokens).to(device)
-            if places is not None and scores.shape[1] > vocabulary:
-                open_[row, vocabulary:] = False
-                open_[row, vocabulary : vocabulary + len(places)] = torch.from_numpy(places).to(device)
-        open_ &= scores > NEVER / 2
+        # Of tokens only those that some hypothesis may take are worked out; mostly they are few.
+        may = np.array([tokens for tokens, _ in choices])
+        among = np.flatnonzero(may.any(0))
+        scores = model.logits(hidden, torch.from_numpy(among).to(device))[:, 0].float()
+        open_ = torch.from_numpy(may[:, among]).to(device)
+        if model.config.copy:
+            placed = model.place_scores(hidden, encoded, batch, kinds, allowed, last[:, 1:])[:, 0]
+            fits = placed > NEVER / 2
+            for row, (_, places) in enumerate(choices):
+                if places is not None:
+                    fits[row, len(places) :] = False
+                    fits[row, : len(places)] &= torch.from_numpy(places).to(device)
+            scores, open_ = torch.cat([scores, placed], -1), torch.cat([open_, fits], -1)
         logp = scores.masked_fill(~open_, float("-inf")).log_softmax(-1)
         best, index = logp.topk(min(beams, logp.shape[1]), dim=-1)
 
@@ -110,7 +110,7 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
         for number, candidates in enumerate(grown):
             for score, row, choice in sorted(candidates, key=lambda c: -c[0])[:beams]:
                 writer = live[row].writer.fork()
-                token, place = (choice, -1) if choice < vocabulary else (-1, choice - vocabulary)
+                token, place = (int(among[choice]), -1) if choice < len(among) else (-1, choice - len(among))
                 writer.take(token, place)
                 hypothesis = _Hypothesis(number, row, writer, score, token, place)
                 (done[number] if writer.action is not None else following).append(hypothesis)

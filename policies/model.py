@@ -230,9 +230,31 @@ class WebAgentModel(nn.Module):
             for own, there, at in zip(inputs, pointed, places, strict=True)
         ]
 
-    def scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
-               before: Tensor, among: Tensor | None = None) -> Tensor:  # fmt: skip
-        """Logits of every token, and after them of every place where that is possible; ``NEVER`` where not allowed.
+    def vocabulary_scores(self, hidden: Tensor, batch: dict[str, Tensor], kinds: Tensor,
+                          allowed: Tensor) -> Tensor:  # fmt: skip
+        """Logits of every token; with copying ``NEVER`` where a step cannot take it.
+
+        Args:
+            hidden: float [..., d_model], the decoder's.
+            batch: as ``Processor.collate`` gives it.
+            kinds: int64 [...], what each step decides.
+            allowed: int64 [...], bits of the verbs that fit.
+
+        Returns:
+            float32 [..., vocabulary of the processor], without copying [..., vocabulary of the T5].
+        """
+        logits = self.logits(hidden).float()
+        if not self.config.copy:
+            return logits
+        may = batch["vocabulary_masks"][kinds]
+        logits = logits[..., : may.shape[-1]]  # a T5 has more rows than its tokenizer has tokens
+        bits = (allowed[..., None] >> torch.arange(len(batch["verb_ids"]), device=allowed.device)) & 1
+        fits = torch.ones_like(may).index_copy(-1, batch["verb_ids"], bits.bool())
+        return logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
+
+    def place_scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
+                     before: Tensor) -> Tensor:  # fmt: skip
+        """Logits of every place; ``NEVER`` where a step cannot point.
 
         Args:
             hidden: float [B, T, d_model], the decoder's.
@@ -241,32 +263,10 @@ class WebAgentModel(nn.Module):
             kinds: int64 [B, T], what each step decides.
             allowed: int64 [B, T], bits of the verbs that fit.
             before: int64 [B, T], the place that the step before points at, or -1.
-            among: int64 [N], the tokens that can be meant; where it is given, others are ``NEVER`` without being
-                worked out. To read the whole head is a good part of a small network's step.
 
         Returns:
-            float32 [B, T, vocabulary of the processor + L] with copying, else [B, T, vocabulary of the T5].
+            float32 [B, T, L].
         """
-        logits = self.vocabulary_scores(hidden, batch, kinds, allowed, among)
-        if not self.config.copy:
-            return logits
-        return torch.cat([logits, self.place_scores(hidden, encoded, batch, kinds, allowed, before)], -1)
-
-    def vocabulary_scores(self, hidden: Tensor, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
-                          among: Tensor | None = None) -> Tensor:  # fmt: skip
-        """The first part of ``scores``; in place of [B, T] the steps can have any shape."""
-        logits = self.logits(hidden, among).float()
-        if not self.config.copy:
-            return logits
-        may = batch["vocabulary_masks"][kinds.clamp(min=0)]
-        logits = logits[..., : may.shape[-1]]  # a T5 has more rows than its tokenizer has tokens
-        bits = (allowed[..., None] >> torch.arange(len(batch["verb_ids"]), device=allowed.device)) & 1
-        fits = torch.ones_like(may).index_copy(-1, batch["verb_ids"], bits.bool())
-        return logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
-
-    def place_scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
-                     before: Tensor) -> Tensor:  # fmt: skip
-        """The second part of ``scores``."""
         query, key = self.point_query(hidden), encoded.keys
         width = hidden.shape[-1]
         element, word = ((query[..., s] @ key[..., s].transpose(1, 2)).float() * width**-0.5
@@ -282,14 +282,13 @@ class WebAgentModel(nn.Module):
         return places.masked_fill(~open_, NEVER)
 
     def logits(self, hidden: Tensor, among: Tensor | None = None) -> Tensor:
-        """The vocabulary's logits, as transformers' T5 computes them; ``NEVER`` beside the tokens ``among`` it."""
+        """The vocabulary's logits, as transformers' T5 computes them; if given, of the tokens ``among`` it alone."""
         if self.t5.config.scale_decoder_outputs:
             hidden = hidden * self.t5.config.d_model**-0.5
         head = self.t5.lm_head
-        if among is None:
-            return head(hidden)
-        nowhere = hidden.new_full((*hidden.shape[:-1], len(head.weight)), NEVER)
-        return nowhere.index_copy(-1, among, hidden @ head.weight[among].T)
+        if among is not None and len(among) < len(head.weight) // 8:
+            return hidden @ head.weight[among].T
+        return head(hidden) if among is None else head(hidden)[..., among]
 
     def parameter_groups(self, lr: float, weight_decay: float = 0.01) -> list[dict[str, Any]]:
         """Groups for AdamW, each with its own ``lr``; a schedule scales them.

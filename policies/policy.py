@@ -15,7 +15,7 @@ from policies.decoding import decode
 from policies.images import ImageMode, check_mode, stand_in
 from policies.model import WebAgentModel
 from policies.processor import HistoryItem, Processor
-from policies.stepping import halve, multiplies_bf16
+from policies.stepping import multiplies_bf16, prepare
 
 
 class LearntPolicy:
@@ -57,8 +57,7 @@ class LearntPolicy:
             CheckpointError: if it cannot be read.
         """
         model, processor, _ = checkpoint.load(folder, device)
-        if multiplies_bf16(torch.device(device)) if bf16 is None else bf16:
-            halve(model.t5)
+        prepare(model.t5, multiplies_bf16(torch.device(device)) if bf16 is None else bf16)
         return cls(model, processor, image=image, beams=beams, verbs=verbs)
 
     def reset(self) -> None:

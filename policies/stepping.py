@@ -1,17 +1,19 @@
 """The T5 as it is run here: many rows packed in training, and in deciding the decoder one token at a time.
 
 Of a small network's time much goes into what transformers does around the arithmetic, and into padding. The numbers are
-transformers' own, unless ``halve`` was called.
+transformers' own, unless ``prepare`` is asked for bfloat16.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import T5ForConditionalGeneration
+from transformers.models.t5.modeling_t5 import T5Attention
 
 
 def multiplies_bf16(device: torch.device) -> bool:
@@ -22,17 +24,36 @@ def multiplies_bf16(device: torch.device) -> bool:
     return any(on is True for name, on in features.items() if name.endswith("bf16"))
 
 
-def halve(t5: T5ForConditionalGeneration) -> None:
-    """Makes the encoder multiply in bfloat16 from now on, as training does; sums between its layers stay float32.
+def prepare(t5: T5ForConditionalGeneration, bf16: bool) -> None:
+    """Makes a network that only decides from now on: what is multiplied with the same vector is one matrix.
 
-    So do the keys and values that the decoder makes of the encoder's output; its steps are too small to gain by it.
-    The network can then only decide, not be trained.
+    Args:
+        t5: the network; it cannot be trained or saved afterwards.
+        bf16: whether the encoder multiplies in bfloat16, as training does; sums between its layers stay float32. So do
+            the keys and values that the decoder makes of the encoder's output; its steps are too small to gain by it.
     """
-    decoder: Any = t5.decoder
-    across = [block.layer[1].EncDecAttention for block in decoder.block]
-    products = [layer for layer in t5.encoder.modules() if isinstance(layer, nn.Linear)]
-    for layer in (*products, *(part for attention in across for part in (attention.k, attention.v))):
-        layer.to(torch.bfloat16)
+    own = next(t5.parameters()).dtype
+    dtype = torch.bfloat16 if bf16 else own
+    for stack, products in ((t5.encoder, dtype), (t5.decoder, own)):
+        blocks: Any = stack.block
+        for block in blocks:
+            attention = block.layer[0].SelfAttention
+            _merge(attention, "qkv", ("q", "k", "v"), products)
+            attention.o.to(products)
+            if stack is t5.decoder:
+                _merge(block.layer[1].EncDecAttention, "kv", ("k", "v"), dtype)
+            dense = block.layer[-1].DenseReluDense
+            if hasattr(dense, "wi_0"):
+                _merge(dense, "gates", ("wi_0", "wi_1"), products)
+            dense.to(products)
+
+
+def _merge(module: Any, name: str, parts: Sequence[str], dtype: torch.dtype) -> None:
+    """Puts the weights of linear layers without bias into one matrix in their place."""
+    weights = [getattr(module, part).weight.detach() for part in parts]
+    module.register_buffer(name, torch.cat(weights).to(dtype))
+    for part in parts:
+        delattr(module, part)
 
 
 class Packing:
@@ -103,9 +124,9 @@ def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks:
     hidden = encoder.dropout(rows.pack(inputs))
     for block in encoder.block:
         itself, last = block.layer
-        normed, attention = itself.layer_norm(hidden).to(dtype), itself.SelfAttention
-        hidden = hidden + itself.dropout(_attend(attention, rows, normed, rows, normed, biases))
-        hidden = hidden + last.dropout(last.DenseReluDense(last.layer_norm(hidden).to(dtype)))
+        query, key, value = _project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
+        hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, query, rows, key, value, biases))
+        hidden = hidden + last.dropout(_feed_forward(last.DenseReluDense, last.layer_norm(hidden).to(dtype)))
     return rows.unpack(encoder.dropout(encoder.final_layer_norm(hidden)))
 
 
@@ -131,11 +152,12 @@ def run_decoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], steps:
     hidden, there = decoder.dropout(rows.pack(inputs)), source.pack(encoded).to(dtype)
     for block in decoder.block:
         itself, across, last = block.layer
-        normed = itself.layer_norm(hidden).to(dtype)
-        hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, normed, rows, normed, biases))
-        normed = across.layer_norm(hidden).to(dtype)
-        hidden = hidden + across.dropout(_attend(across.EncDecAttention, rows, normed, source, there, source_biases))
-        hidden = hidden + last.dropout(last.DenseReluDense(last.layer_norm(hidden).to(dtype)))
+        query, key, value = _project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
+        hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, query, rows, key, value, biases))
+        attention = across.EncDecAttention
+        query, key, value = attention.q(across.layer_norm(hidden).to(dtype)), attention.k(there), attention.v(there)
+        hidden = hidden + across.dropout(_attend(attention, rows, query, source, key, value, source_biases))
+        hidden = hidden + last.dropout(_feed_forward(last.DenseReluDense, last.layer_norm(hidden).to(dtype)))
     return rows.unpack(decoder.dropout(decoder.final_layer_norm(hidden)))
 
 
@@ -153,10 +175,10 @@ class DecoderSteps:
         self._decoder: Any = t5.decoder
         self._heads = t5.config.num_heads
         self._mask = _additive(mask)
-        across = [block.layer[1].EncDecAttention for block in self._decoder.block]
-        held = hidden.to(across[0].k.weight.dtype)
-        kept = [[_split(part(held).to(hidden.dtype), self._heads) for part in (layer.k, layer.v)] for layer in across]
-        self._across = [(key, value) for key, value in kept]
+        self._across: list[tuple[Tensor, Tensor]] = []
+        for block in self._decoder.block:
+            key, value = _keys_values(block.layer[1].EncDecAttention, hidden)
+            self._across.append((_split(key, self._heads), _split(value, self._heads)))
         self._past: list[tuple[Tensor, Tensor]] = []
         self._length = 0
 
@@ -181,29 +203,50 @@ class DecoderSteps:
         past: list[tuple[Tensor, Tensor]] = []
         for number, block in enumerate(self._decoder.block):
             itself, across, last = block.layer
-            normed = itself.layer_norm(hidden)
             attention = itself.SelfAttention
-            key, value = (_split(part(normed), self._heads) for part in (attention.k, attention.v))
+            query, key, value = (_split(p, self._heads) for p in _project(attention, itself.layer_norm(hidden)))
             if self._past:
                 key, value = (torch.cat(pair, 2) for pair in zip(self._past[number], (key, value), strict=True))
             past.append((key, value))
-            hidden = hidden + attention.o(_hear(_split(attention.q(normed), self._heads), key, value, bias))
+            hidden = hidden + attention.o(_hear(query, key, value, bias))
             attention, (key, value) = across.EncDecAttention, self._across[number]
             query = _split(attention.q(across.layer_norm(hidden)), self._heads)
             hidden = hidden + attention.o(_hear(query, key, value, self._mask))
-            hidden = hidden + last.DenseReluDense(last.layer_norm(hidden))
+            hidden = hidden + _feed_forward(last.DenseReluDense, last.layer_norm(hidden))
         self._past = past
         return self._decoder.final_layer_norm(hidden)
 
 
-def _attend(attention: Any, rows: Packing, hidden: Tensor, source: Packing, there: Tensor,
+def _project(attention: Any, hidden: Tensor) -> Sequence[Tensor]:
+    """Queries, keys and values of an attention to itself."""
+    if "qkv" in attention._buffers:
+        return nn.functional.linear(hidden, attention.qkv).chunk(3, -1)
+    return attention.q(hidden), attention.k(hidden), attention.v(hidden)
+
+
+def _keys_values(attention: Any, there: Tensor) -> Sequence[Tensor]:
+    """Keys and values of an attention to something else, in the type of that."""
+    if "kv" in attention._buffers:
+        return nn.functional.linear(there.to(attention.kv.dtype), attention.kv).to(there.dtype).chunk(2, -1)
+    return attention.k(there), attention.v(there)
+
+
+def _feed_forward(dense: Any, hidden: Tensor) -> Tensor:
+    if "gates" in dense._buffers:
+        gate, value = nn.functional.linear(hidden, dense.gates).chunk(2, -1)
+        return dense.wo(dense.act(gate) * value)
+    return dense(hidden)
+
+
+def _attend(attention: Any, rows: Packing, query: Tensor, source: Packing, key: Tensor, value: Tensor,
             biases: Sequence[Tensor]) -> Tensor:  # fmt: skip
     """Attention of packed rows [N, d_model] to the packed rows of ``source``, of the same blocks."""
-    parts = (rows.unpack(attention.q(hidden)), source.unpack(attention.k(there)), source.unpack(attention.v(there)))
     heads, dropout = attention.n_heads, attention.dropout * attention.training
     heard = [
         _hear(_split(query, heads), _split(key, heads), _split(value, heads), bias, dropout)
-        for query, key, value, bias in zip(*parts, biases, strict=True)
+        for query, key, value, bias in zip(
+            rows.unpack(query), source.unpack(key), source.unpack(value), biases, strict=True
+        )
     ]
     return attention.o(rows.pack(heard))
 
@@ -224,8 +267,9 @@ def _split(tensor: Tensor, heads: int) -> Tensor:
 
 def _products(attention: Any) -> torch.dtype:
     """What is multiplied: autocast's type, where that is on, else the weights' own."""
-    device = attention.q.weight.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else attention.q.weight.dtype
+    weight = attention.o.weight
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
 
 
 def _position_bias(attention: Any, length: int) -> Tensor:
@@ -234,14 +278,18 @@ def _position_bias(attention: Any, length: int) -> Tensor:
     It depends on how far the key is from the query alone, so it is looked up once for each distance.
     """
     weight = attention.relative_attention_bias.weight
-    away = torch.arange(1 - length, length, device=weight.device)
-    buckets = attention._relative_position_bucket(
-        away,
-        bidirectional=not attention.is_decoder,
-        num_buckets=attention.relative_attention_num_buckets,
-        max_distance=attention.relative_attention_max_distance,
+    buckets = _buckets(
+        length, not attention.is_decoder, weight.shape[0], attention.relative_attention_max_distance, weight.device
     )
     return weight[buckets].T.unfold(1, length, 1).flip(1)[None]
+
+
+@lru_cache(maxsize=1024)
+def _buckets(length: int, both_ways: bool, count: int, furthest: int, device: torch.device) -> Tensor:
+    """The bucket of each distance from 1 - ``length`` to ``length`` - 1."""
+    with torch.inference_mode(False):
+        away = torch.arange(1 - length, length, device=device)
+        return T5Attention._relative_position_bucket(away, both_ways, count, furthest)
 
 
 def _causal(steps: Tensor) -> Tensor:

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from policies.decoding import decode
 from policies.model import WebAgentModel
 from policies.policy import LearntPolicy
 from policies.processor import Processor
-from policies.stepping import DecoderSteps, halve
+from policies.stepping import DecoderSteps, prepare
 from tests.policies.pages import DATE, LOGIN, OWN, PAGES, TABS, TINY, actions
 
 
@@ -151,11 +153,15 @@ def test_policy_is_the_same_after_reset_and_sees_what_its_mode_says():
         LearntPolicy(model, processor, image="colour")  # type: ignore[arg-type]
 
 
-def test_bfloat16_changes_no_more_than_rounding_does():
+def test_merged_weights_decide_the_same_and_bfloat16_changes_no_more_than_rounding_does():
     model, processor = parts(0)
     examples = [processor.encode(page) for page in PAGES]
     plain = decode(model, processor, examples)
-    halve(model.t5)
+    merged = copy.deepcopy(model)
+    prepare(merged.t5, bf16=False)
+    for one, other in zip(decode(merged, processor, examples), plain, strict=True):
+        assert one.action == other.action and one.score == pytest.approx(other.score, abs=1e-4)
+    prepare(model.t5, bf16=True)
     halved = decode(model, processor, examples)
     assert {p.dtype for p in model.t5.encoder.parameters()} == {torch.float32, torch.bfloat16}
     assert [d.score for d in halved] == pytest.approx([d.score for d in plain], abs=0.05)

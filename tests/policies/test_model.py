@@ -58,7 +58,7 @@ def test_with_everything_off_it_is_transformers_t5(untied):
     (embedded,) = model.decoder_inputs([encoded], [inputs["tokens"][:, :-1]], [nothing[:, :-1]])
     hidden = model.t5.decoder(inputs_embeds=embedded, encoder_hidden_states=encoded.hidden,
                               encoder_attention_mask=mask).last_hidden_state  # fmt: skip
-    logits = model.scores(hidden, encoded, inputs, inputs["kinds"], inputs["allowed"], nothing)
+    logits = model.vocabulary_scores(hidden, inputs, inputs["kinds"], inputs["allowed"])
     if untied:
         # transformers ties the head of a T5 that is built from a configuration, so it is applied by hand.
         assert model.t5.lm_head.weight.data_ptr() != model.t5.shared.weight.data_ptr()
@@ -201,8 +201,8 @@ def test_scores_leave_open_what_the_page_takes():
     (encoded,) = model.encode(inputs)
     hidden = torch.zeros(*inputs["kinds"].shape, 32)
     before = torch.full_like(inputs["kinds"], -1)
-    scores = model.scores(hidden, encoded, inputs, inputs["kinds"], inputs["allowed"], before)
-    starts = scores[:, 0, OWN.size :] > -1e8
+    scores = model.place_scores(hidden, encoded, inputs, inputs["kinds"], inputs["allowed"], before)
+    starts = scores[:, 0] > -1e8
     assert torch.equal(starts, inputs["verbs"] != 0)
 
 

@@ -220,9 +220,11 @@ def test_history_says_what_came_of_it():
         turned = CARDS["html"].replace(f"ref={ref} class=card>", f"ref={ref} class=card><b>{number}</b>")
         past.append(processor.outcome(history_item(CARDS, Action("click", (ref,))), {"html": turned}))
     assert [item.became for item in past] == ["18", "7"]
-    assert ["18", "7"] == [unit.text for unit in processor.encode(CARDS, past).units[10:-5] if unit.text in ("18", "7")]
+    assert [unit.text for unit in processor.encode(CARDS, past).units[10:-5] if unit.text in ("18", "7")] == ["18", "7"]
     assert {"showed the smallest", "showed the largest"} & features(processor, CARDS, 0, past) == {"showed the largest"}
-    assert {"showed the smallest", "showed the largest"} & features(processor, CARDS, 1, past) == {"showed the smallest"}
+    assert {"showed the smallest", "showed the largest"} & features(processor, CARDS, 1, past) == {
+        "showed the smallest"
+    }
     assert not {"showed the smallest", "showed the largest"} & features(processor, CARDS, 0, past[:1])
     same = history_item(TABS, Action("click", (3,)))
     assert processor.outcome(same, TABS) == same == processor.outcome(same, {"html": "<p>gone</p>"})
@@ -247,7 +249,9 @@ def test_a_word_is_copied_in_another_case():
     page = LOGIN | {"instruction": 'Type "NatHalie" in lower case letters.'}
     steps = processor.encode(page, action=Action("type", (1, "nathalie 7"))).kinds
     example = processor.encode(page, action=Action("type", (1, "nathalie")))
-    assert example.tokens.tolist()[2:] == [OWN.symbols["down"], -1, OWN.symbols[END]] and len(steps) > len(example.kinds)
+    assert example.tokens.tolist()[2:] == [OWN.symbols["down"], -1, OWN.symbols[END]] and len(steps) > len(
+        example.kinds
+    )
     plain = Processor(ProcessorConfig(case=False), OWN).encode(page, action=Action("type", (1, "nathalie")))
     assert OWN.symbols["down"] not in plain.tokens
 
