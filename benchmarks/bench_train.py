@@ -1,16 +1,17 @@
 """Training throughput beside transformers' ``Trainer``, on the same network, rows, updates, threads and precision.
 
-All three begin with the same weights and take the same rows: those that our sampler draws. Ours is ``policies.train``
-as it is. ``Trainer`` pads each batch to its longest row, once in the drawn order and once grouped by length; its rows
-are tokenised beforehand too, and the T5 is run by transformers. Counted is the time of all updates: grouped by length,
-they differ much. The held-out loss at the end, of the weights themselves and not of their average, shows whether the
-samples taught as much.
+All three begin with the same fresh weights and take the same rows: those that our sampler draws, with pictures in the
+same updates. Ours is ``policies.train`` as it is. ``Trainer`` pads each batch to its longest row, once in the drawn
+order and once grouped by length; its rows are tokenised beforehand too, and the T5 is run by transformers. Counted is
+the time of all updates: grouped by length, they differ much. The held-out loss at the end, of the weights themselves
+and not of their average, shows whether the samples taught as much.
 
     python benchmarks/bench_train.py --data data/webgum56 --steps 60
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 import time
@@ -34,7 +35,7 @@ from policies.data import Samples, TaskSampler, held_out, read_trajectories
 from policies.model import WebAgentModel
 from policies.run import TENSORS
 from policies.stepping import multiplies_bf16
-from policies.train import TrainConfig, new_optimizer, schedule, train
+from policies.train import TrainConfig, new_optimizer, schedule, train, with_pictures
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,6 @@ class Config:
     """Share of batches without screenshots."""
     threads: int = 1
     """Processor threads of each."""
-    lr: float = 1e-4
-    """Highest learning rate of each. The network knows its tasks already: at a high one, chance decides the loss."""
     bf16: bool | None = None
     """Multiply in bfloat16, all three; where not said, if the processor does so by itself."""
 
@@ -63,13 +62,11 @@ def main(config: Config) -> None:
         training = TrainConfig(
             data=(config.data,),
             out=Path(folder) / "ours",
-            init=checkpoint.EMBEDDED,
             steps=config.steps,
             eval_every=config.steps,
             eval_episodes=1,
             image_dropout=config.image_dropout,
             threads=config.threads,
-            lr=config.lr,
             bf16=multiplies_bf16(torch.device("cpu")) if config.bf16 is None else config.bf16,
         )
         begun = train(replace(training, out=Path(folder) / "begun", stop_at=1, lr=0.0))
@@ -145,7 +142,7 @@ def _train_by_trainer(
     model: WebAgentModel, data: Samples, rows: np.ndarray, training: TrainConfig, grouped: bool, out: Path
 ) -> float:
     """Seconds of one update."""
-    rng = np.random.default_rng(training.seed)
+    updates = itertools.count()
     optimizer = new_optimizer(model, training)
     steps = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, training))
     ticks = _Ticks()
@@ -169,7 +166,7 @@ def _train_by_trainer(
         ),
         train_dataset=[{"input_ids": data.examples[row].input_ids, "row": int(row)} for row in rows],  # pyright: ignore
         data_collator=lambda items: data.collate(
-            np.array([item["row"] for item in items]), pictures=rng.random() >= training.image_dropout
+            np.array([item["row"] for item in items]), pictures=with_pictures(training, next(updates))
         ),
         optimizers=(optimizer, steps),
         callbacks=[ticks],

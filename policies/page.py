@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class Unit:
         part: where a word comes from: ``text``, ``value``, ``label`` (placeholder, title, ...), ``name`` (id, class,
             type) or ``number``.
         rank: what goes first when the page is too long: the highest.
+        key: what words are compared by; empty for markup and punctuation.
     """
 
     text: str
@@ -56,11 +57,10 @@ class Unit:
     opens: bool = False
     part: str = "text"
     rank: tuple[int, int] = (0, 0)
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """What words are compared by; empty for markup and punctuation."""
-        return Word(self.text, self.space).key if self.kind == "word" else ""
+    def __post_init__(self) -> None:
+        self.key = Word(self.text, self.space).key if self.kind == "word" else ""
 
 
 def page_units(root: Element, *, refs: bool, boxes: np.ndarray | None = None) -> list[Unit]:

@@ -186,11 +186,9 @@ def train(config: TrainConfig) -> Path:
 
     def make(item: tuple[int, np.ndarray]) -> list[list[dict[str, torch.Tensor]]]:
         step, rows = item
-        # All of a step or none of it, so that no lane and no device waits for the pictures of another.
-        pictures = np.random.default_rng((config.seed, step)).random() >= config.image_dropout
         noise, rows = np.random.default_rng((config.seed, step, rank)), rows[rank::world]
         cuts = passes(data.lengths[rows], config.micro_tokens, config.padding, threads if lanes else 1)
-        return [[data.collate(rows[block], pictures, noise) for block in blocks] for blocks in cuts]
+        return [[data.collate(rows[b], with_pictures(config, step), noise) for b in blocks] for blocks in cuts]
 
     def losses(blocks: list[dict[str, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
         blocks = [{name: tensor.to(device, non_blocking=True) for name, tensor in block.items()} for block in blocks]
@@ -302,6 +300,11 @@ def new_optimizer(model: WebAgentModel, config: TrainConfig) -> torch.optim.Opti
                 "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
             }
     return optimizer
+
+
+def with_pictures(config: TrainConfig, step: int) -> bool:
+    """Whether a step has screenshots: all of it or none, so that no core and no device waits for another's."""
+    return bool(np.random.default_rng((config.seed, step)).random() >= config.image_dropout)
 
 
 def schedule(step: int, config: TrainConfig) -> float:

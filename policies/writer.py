@@ -40,7 +40,8 @@ class View:
         self.units = {int(place): unit for unit, place in units}
         found = [u.element for u in self.units.values() if u.opens and u.element and u.element.ref is not None]
         self.elements = {element.ref: element for element in found}
-        self.taken_by = {verb: [e for e in found if verb in self.takes(e)] for verb in verbs}
+        taken = [(element, self.takes(element)) for element in found]
+        self.taken_by = {verb: [element for element, takes in taken if verb in takes] for verb in verbs}
         self.boxes = example.boxes or {}
         pixels = bool(self.boxes) or not self.config.copy
         self.verbs = [
