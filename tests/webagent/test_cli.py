@@ -192,7 +192,7 @@ def test_a_dry_run_does_nothing_that_was_not_allowed(stdin, asked, done_steps, t
 
 
 def test_a_policy_that_is_not_sure_gives_up(tmp_path):
-    options = "--task-name click-button --give-up-below 1 --json run.json".split()
+    options = "--task-name bisect-angle --give-up-below 1 --json run.json".split()
     done = webagent("run", *options, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     outcome = json.loads((tmp_path / "run.json").read_text())
