@@ -27,7 +27,7 @@ from policies.config import ModelConfig
 from policies.model import WebAgentModel
 from policies.processor import Processor
 
-FORMAT = 1
+FORMAT = 2
 """Version of the folder's layout and of the names of its tensors."""
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"

@@ -10,6 +10,7 @@ import torch
 
 from envs.action import PAGE_VERBS, Action
 from policies.batches import like_lengths
+from policies.measures import OFFSETS
 from policies.model import NEVER, Encoded, WebAgentModel
 from policies.processor import Example, Processor
 from policies.stepping import DecoderSteps
@@ -76,7 +77,7 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
         if [h.row for h in live] != rows:
             before = torch.tensor([h.row for h in live], device=device)
             encoded = Encoded(*(tensor[before] for tensor in encoded))
-            batch |= {name: batch[name][before] for name in ("words", "following", "verbs", "boxed")}
+            batch |= {name: batch[name][before] for name in ("words", "following", "verbs", "measured")}
             rows = [*range(len(live))]
         last = torch.tensor([[h.token, h.place] for h in live], device=device)
         steps = slice(0, 1 if step else 0)
@@ -86,18 +87,29 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
         allowed = torch.tensor([[h.writer.allowed] for h in live], device=device)
         choices = [hypothesis.writer.choices() for hypothesis in live]
         # Of tokens only those that some hypothesis may take are worked out; mostly they are few.
-        may = np.array([tokens for tokens, _ in choices])
+        may = np.array([allowed_tokens for allowed_tokens, _ in choices])
         among = np.flatnonzero(may.any(0))
         scores = model.logits(hidden, torch.from_numpy(among).to(device))[:, 0].float()
         open_ = torch.from_numpy(may[:, among]).to(device)
+        tokens, places = among, np.full(len(among), -1)
         if model.config.copy:
             placed = model.place_scores(hidden, encoded, batch, kinds, allowed, last[:, 1:])[:, 0]
             fits = placed > NEVER / 2
-            for row, (_, places) in enumerate(choices):
-                if places is not None:
-                    fits[row, len(places) :] = False
-                    fits[row, : len(places)] &= torch.from_numpy(places).to(device)
+            for row, (_, copied) in enumerate(choices):
+                if copied is not None:
+                    fits[row, len(copied) :] = False
+                    fits[row, : len(copied)] &= torch.from_numpy(copied).to(device)
             scores, open_ = torch.cat([scores, placed], -1), torch.cat([open_, fits], -1)
+            tokens = np.concatenate([tokens, np.full(placed.shape[1], -1)])
+            places = np.concatenate([places, np.arange(placed.shape[1])])
+            if any(ranges := [hypothesis.writer.offsets() for hypothesis in live]):
+                far = model.offset_head(hidden[:, 0], encoded.text, batch["measured"], allowed[:, 0])
+                within = torch.zeros_like(far, dtype=torch.bool)
+                for row, offsets in enumerate(ranges):
+                    within[row, [offset - OFFSETS for offset in offsets]] = True
+                scores, open_ = torch.cat([scores, far], -1), torch.cat([open_, within], -1)
+                tokens = np.concatenate([tokens, OFFSETS + np.arange(far.shape[1])])
+                places = np.concatenate([places, np.full(far.shape[1], -1)])
         logp = scores.masked_fill(~open_, float("-inf")).log_softmax(-1)
         best, index = logp.topk(min(beams, logp.shape[1]), dim=-1)
 
@@ -110,7 +122,7 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
         for number, candidates in enumerate(grown):
             for score, row, choice in sorted(candidates, key=lambda c: -c[0])[:beams]:
                 writer = live[row].writer.fork()
-                token, place = (int(among[choice]), -1) if choice < len(among) else (-1, choice - len(among))
+                token, place = int(tokens[choice]), int(places[choice])
                 writer.take(token, place)
                 hypothesis = _Hypothesis(number, row, writer, score, token, place)
                 (done[number] if writer.action is not None else following).append(hypothesis)

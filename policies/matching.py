@@ -52,6 +52,8 @@ FEATURES = (
     "number below those asked for", "number above those asked for",
     # of what showed a number after it was acted on, such as a card that is turned: the extreme ones
     "showed the smallest", "showed the largest",
+    # what stands elsewhere as the label of the first field that is empty does: beside it may be what the field wants
+    "label of the next field",
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
@@ -60,7 +62,7 @@ _F = {name: number for number, name in enumerate(FEATURES)}
 _LONGEST_NAME = 12
 _LONGEST_LABEL = 40
 FIELDS = ("input", "textarea", "select")
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_NUMBER = re.compile(r"(?:(?<![\w)])-)?(?<![\d])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|st\b|nd\b|rd\b|th\b)")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _DRAWN = {"rect": ("shape", "rectangle"), "circle": ("shape", "circle"), "ellipse": ("shape", "ellipse")}
 
@@ -122,6 +124,7 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     _extremes(here, page)
     _compared(here, page, _amounts(_written(instruction)))
     _showed(here, page, {ref: amounts[0] for ref, text in (shown or {}).items() if (amounts := _amounts(text))})
+    _next_label(here, page)
     ordinals = {int(found[1]) for key in _keys(instruction) if (found := _ORDINAL.fullmatch(key))}
     _places(here, page, ordinals)
     _word_places(here, page, ordinals)
@@ -335,6 +338,21 @@ def _showed(rows: np.ndarray, page: Sequence[Unit], shown: Mapping[int, float]) 
         if ref is not None and ref in shown:
             row[_F["showed the smallest"]] = shown[ref] == min(shown.values())
             row[_F["showed the largest"]] = shown[ref] == max(shown.values())
+
+
+def _next_label(rows: np.ndarray, page: Sequence[Unit]) -> None:
+    fields = (unit.element for unit in page if unit.opens and unit.element and unit.element.tag in FIELDS)
+    empty = next((field for field in fields if field.verbs and not field.value), None)
+    label = _keys(split_words(element_name(empty)[:400])) if empty is not None else ()
+    if not 0 < len(label) <= _LONGEST_NAME:
+        return
+    named: dict[int, bool] = {}
+    for row, unit in zip(rows, page, strict=True):
+        if unit.part == "text" and unit.element is not None and unit.kind == "word":
+            key = id(unit.element)
+            if key not in named:
+                named[key] = _keys(split_words(unit.element.text[:400])) == label
+            row[_F["label of the next field"]] = named[key]
 
 
 def _places(rows: np.ndarray, page: Sequence[Unit], ordinals: set[int]) -> None:

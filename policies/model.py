@@ -9,6 +9,7 @@ Additions:
     copy     a pointer head over the encoder's positions (Vinyals et al. 2015), next to the vocabulary's logits
     match    embeddings of the match features of ``policies.matching``
     alike    the same for words that are alike, by vectors that are learnt: ``policies.alike``
+    measures boxes and numbers as quantities: ``policies.measures``
     mimetic  attention that begins by looking for its like, or at its neighbours (Trockman and Kolter 2023)
 """
 
@@ -29,8 +30,12 @@ from transformers.models.t5.modeling_t5 import T5LayerNorm
 from policies.alike import Alike
 from policies.config import ModelConfig
 from policies.initialise import initialise
+from policies.measures import NONE, OFFSETS, Measures, OffsetHead
 from policies.stepping import run_decoder, run_encoder
 from policies.steps import Kind
+
+FAST = ("relative_attention_bias.weight", "shared.weight", "meaning.weight", "measures.project.weight")
+"""Weights that learn at ten times the rate of the others; the reasons are at ``parameter_groups``."""
 
 NEVER = -1e9
 """Logit of what is not allowed. Finite, so that a row with nothing allowed has no NaN in its gradient."""
@@ -91,7 +96,10 @@ class WebAgentModel(nn.Module):
             self.feature_embedding = nn.Linear(config.features, width, bias=False)
             if config.alike:
                 self.alike = Alike(self.t5.config.vocab_size, config.alike, width)
+        if config.measures:
+            self.measures = Measures(width)
         if config.copy:
+            self.offset_head = OffsetHead(width)
             self.point_query = nn.Linear(width, 2 * width, bias=False)
             self.point_key = nn.Linear(width, 2 * width, bias=False)
             self.pointed_in = nn.Linear(width, width, bias=False)
@@ -150,15 +158,20 @@ class WebAgentModel(nn.Module):
                                   for name in ("kinds", "allowed", "tokens"))  # fmt: skip
         said = torch.cat([rows[steps] for rows, steps in zip(hidden, real, strict=True)])
         logits = self.vocabulary_scores(said, blocks[0], kinds, allowed)
-        total, (most, best) = logits.logsumexp(-1), logits.max(-1)
-        picked, right = logits.gather(-1, tokens.clamp(min=0)[:, None])[:, 0], best == tokens
+        total, picked, most, best = _chosen(logits, tokens.clamp(min=0, max=logits.shape[-1] - 1))
+        right = best == tokens
         if self.config.copy:
             # All places that hold the right word count: which of them is pointed at makes no difference.
             pointed = [self._pointed(*parts) for parts in zip(hidden, encoded, blocks, real, strict=True)]
-            among, at_right, most_among, best_is_right = (torch.cat(part) for part in zip(*pointed, strict=True))
+            among, at_right, most_among, best_is_right, offsets = (torch.cat(p) for p in zip(*pointed, strict=True))
             total = torch.logaddexp(total, among)
             picked = torch.where(tokens >= 0, picked, at_right)
             right = torch.where(most >= most_among, right, best_is_right)
+            at = (kinds == Kind.OFFSET).nonzero()[:, 0]
+            wanted = tokens[at] - OFFSETS
+            whole, part, _, best = _chosen(offsets, wanted)
+            total, picked = total.index_copy(0, at, whole), picked.index_copy(0, at, part)
+            right = right.index_copy(0, at, best == wanted)
         row = torch.cat([steps.sum(1) for steps in real])
         row = torch.arange(len(row), device=row.device).repeat_interleave(row)
         count = sum(len(steps) for steps in real)
@@ -167,16 +180,19 @@ class WebAgentModel(nn.Module):
         return Output(per_sample.mean(), per_sample, wrong == 0)
 
     def _pointed(self, hidden: Tensor, encoded: Encoded, block: dict[str, Tensor],
-                 real: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+                 real: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
         """Of each real step of a block: logsumexp over all places and over the right ones; the best place's logit, and
-        whether that place is right."""
+        whether that place is right. Of each that decides an offset, the logits of all offsets."""
         positions = block["positions"]
         before = nn.functional.pad(positions[:, :-1, 0], (1, 0), value=-1)
         places = self.place_scores(hidden, encoded, block, block["kinds"], block["allowed"], before)[real]
         positions = positions[real]
         at_right = places.gather(-1, positions.clamp(min=0)).masked_fill(positions < 0, NEVER)
         most, best = places.max(-1)
-        return places.logsumexp(-1), at_right.logsumexp(-1), most, (best[:, None] == positions).any(-1)
+        row, step = (block["kinds"] == Kind.OFFSET).nonzero(as_tuple=True)
+        codes = block["allowed"][row, step]
+        offsets = self.offset_head(hidden[row, step], encoded.text[row], block["measured"][row], codes)
+        return places.logsumexp(-1), at_right.logsumexp(-1), most, (best[:, None] == positions).any(-1), offsets
 
     def encode(self, *blocks: dict[str, Tensor]) -> list[Encoded]:
         """Runs the ViT, where a block has frames, and the encoder."""
@@ -194,6 +210,8 @@ class WebAgentModel(nn.Module):
         if self.config.match:
             features = _packed([block["features"] for block in blocks])[:, : self.config.features]
             packed = packed + self.feature_embedding(features.to(packed.dtype))
+        if self.config.measures:
+            packed = self.measures(packed, _packed([block["measured"] for block in blocks]))
         found = []
         for block, inputs in zip(blocks, _unpacked(packed, shapes), strict=True):
             mask = block["attention_mask"]
@@ -212,7 +230,7 @@ class WebAgentModel(nn.Module):
 
         Args:
             encoded: what was encoded, block by block.
-            tokens: int64 [B, T] each, the token of each step, or -1.
+            tokens: int64 [B, T] each, the token of each step, an offset's too, or -1.
             places: int64 [B, T] each, the place that each step points at, or -1.
 
         Returns:
@@ -220,7 +238,12 @@ class WebAgentModel(nn.Module):
         """
         start = self.t5.config.decoder_start_token_id
         ids = [nn.functional.pad(block.clamp(min=0), (1, 0), value=start) for block in tokens]
-        inputs = _unpacked(self.t5.shared(_packed(ids)), [(len(block), block.shape[1]) for block in ids])
+        packed = _packed(ids)
+        offsets = (packed >= OFFSETS).nonzero()[:, 0]
+        inputs = self.t5.shared(torch.where(packed < OFFSETS, packed, start))
+        if (self.config.copy and self.training) or len(offsets):  # on several devices no parameter may stay unused
+            inputs = inputs.index_copy(0, offsets, self.offset_head.embed(packed[offsets]).to(inputs.dtype))
+        inputs = _unpacked(inputs, [(len(block), block.shape[1]) for block in ids])
         if not self.config.copy or not any(block.shape[1] for block in places):
             return inputs
         pointed = self.pointed_in(_packed([_take(there.text, at) for there, at in zip(encoded, places, strict=True)]))
@@ -278,7 +301,7 @@ class WebAgentModel(nn.Module):
         copies = ((kinds == Kind.TEXT) | (kinds == Kind.LABEL) | (kinds == Kind.LABELS))[..., None]
         places = torch.where(points | tells, element, word)
         open_ = (points & ((batch["verbs"][:, None] & allowed[..., None]) != 0)) | (copies & batch["words"][:, None])
-        open_ |= tells & batch["boxed"][:, None]
+        open_ |= tells & (batch["measured"][:, None, :, 2] != NONE)
         return places.masked_fill(~open_, NEVER)
 
     def logits(self, hidden: Tensor, among: Tensor | None = None) -> Tensor:
@@ -296,7 +319,7 @@ class WebAgentModel(nn.Module):
         T5 has no 1/sqrt(d_kv) in its attention and so has it in the weights of q. Adam's steps do not shrink with the
         weights: q gets a rate smaller by as much, which equals the usual attention at the usual rate. What a word means
         is in its embedding, of size 1 where other weights have 1/sqrt(d_model), and changes only when the word occurs:
-        embeddings get ten times the rate; so does the relative bias, which begins far from its end.
+        embeddings get ten times the rate; so do the relative bias and what is measured, which begin far from their end.
         """
         scale = self.t5.config.d_kv**-0.5
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
@@ -304,7 +327,7 @@ class WebAgentModel(nn.Module):
             if not parameter.requires_grad:
                 continue
             rate = lr
-            if name.endswith(("relative_attention_bias.weight", "shared.weight", "meaning.weight")):
+            if name.endswith(FAST):
                 rate = 10 * lr
             elif "Attention.q." in name:
                 rate = scale * lr
@@ -410,6 +433,12 @@ def vit_size(config: ModelConfig) -> tuple[int, int]:
         vit: Any = timm.create_model(config.vit, pretrained=False, num_classes=0, **config.vit_args)
         patch = vit.patch_embed.patch_size[0]
     return -(-config.height // patch) * patch, -(-config.width // patch) * patch
+
+
+def _chosen(logits: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of each row of logits: logsumexp of all, the one of its token, the highest, and whose that is."""
+    most, best = logits.max(-1)
+    return logits.logsumexp(-1), logits.gather(-1, tokens[:, None])[:, 0], most, best
 
 
 def _packed(blocks: Sequence[Tensor]) -> Tensor:

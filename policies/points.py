@@ -1,11 +1,12 @@
 """Pixels as the decoder writes them: an element nearby, then how far from its middle or from one of its sides.
 
-To write a pixel's own digits a network has to work out sums to the last place. What an expert does is mostly simple
-beside an element: its middle, its upper left corner, twenty pixels to the right of it. So a pixel is
+What an expert does is mostly simple beside an element: its middle, its upper left corner, twenty pixels to the right
+of it. So a pixel is
 
-    place of the element, offset across, END, offset down, END
+    place of the element, side across, offset across, side down, offset down
 
-and an offset is nothing where it is zero, else its digits, after the name of the side that it counts from, if any.
+where a side is END for the element's middle, and an offset is one step (``policies.measures``). What is far from
+everything small, such as a place in a drawing, is told from the corner of the largest element.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from policies.vocabulary import Vocabulary
+from policies.measures import LARGEST, OFFSETS, origin_code
+
+FAR = 48
+"""CSS pixels beyond which an offset is not simple; nor are two offsets from an element that is larger."""
 
 SIDES = (("left", "right"), ("up", "down"))
 """By axis: across, down."""
@@ -48,7 +52,7 @@ def nearest(pixel: Sequence[int], boxes: Mapping[int, np.ndarray], start: Point 
     Args:
         pixel: x and y.
         boxes: place -> x, y, width, height of its element.
-        start: where a drag begins. If that is told from the middle of an element, so is an end near the same one:
+        start: where a drag begins. If that is told from the middle of an element, so is an end straight beside it:
             twenty pixels to the right are that for large elements and small.
     """
 
@@ -60,22 +64,43 @@ def nearest(pixel: Sequence[int], boxes: Mapping[int, np.ndarray], start: Point 
         (a, b), (c, d) = point.across.cost, point.down.cost
         return a + c, b + d
 
-    return min((point(place, box) for place, box in boxes.items()), key=cost, default=None)
+    points = [point(place, box) for place, box in boxes.items()]
+    beside = [p for p in points if start is not None and p.place == start.place and not (p.across.side or p.down.side)]
+    if beside and cost(beside[0])[0] < 2:
+        return beside[0]
+    simple = [
+        p for p in points
+        if (cost(p)[0] < 2 or boxes[p.place][2:].max() <= FAR) and max(abs(p.across.pixels), abs(p.down.pixels)) <= FAR
+    ]  # fmt: skip
+    if simple or not points:
+        return min(simple, key=cost, default=None)
+    largest = max(boxes, key=lambda place: float(boxes[place][2] * boxes[place][3]))
+    across, down = (
+        Offset(sides[0], int(at) - round(float(begin)))
+        for sides, at, begin in zip(SIDES, pixel, boxes[largest], strict=False)
+    )
+    return Point(largest, across, down)
 
 
-def code(offset: Offset, vocabulary: Vocabulary) -> tuple[int, ...]:
-    """The tokens of an offset, without its END."""
-    side = (vocabulary.symbols[offset.side],) if offset.side else ()
-    return side + (vocabulary.encode_word(str(offset.pixels), False) if offset.pixels else ())
+def can_tell(box: np.ndarray) -> bool:
+    """Whether a pixel of the viewport can be told from an element's box: it has a size and is not far away."""
+    return bool(box[2:].all() and np.abs([*box[:2], *(box[:2] + box[2:])]).max() <= LARGEST)
 
 
-def codes(box: np.ndarray, axis: int, extent: int, vocabulary: Vocabulary) -> dict[tuple[int, ...], int]:
-    """The tokens of every offset that stays within 0 .. ``extent`` - 1, with the coordinate that each amounts to."""
-    return {
-        code(Offset(side, pixel - origin), vocabulary): pixel
-        for side, origin in _origins(box, axis).items()
-        for pixel in range(extent)
-    }
+def offsets(box: np.ndarray, axis: int, side: str, extent: int) -> range:
+    """Tokens of the offsets that stay within 0 .. ``extent`` - 1."""
+    origin = _origins(box, axis)[side]
+    return range(OFFSETS + max(0, LARGEST - origin), OFFSETS + min(2 * LARGEST, LARGEST + extent - 1 - origin) + 1)
+
+
+def counts_from(box: np.ndarray, axis: int, side: str) -> int:
+    """Where an offset counts from, as the decoder is told it."""
+    return origin_code(_origins(box, axis)[side], axis)
+
+
+def coordinate(box: np.ndarray, axis: int, side: str, token: int) -> int:
+    """What an offset amounts to, in CSS pixels."""
+    return _origins(box, axis)[side] + token - OFFSETS - LARGEST
 
 
 def _offset(coordinate: int, box: np.ndarray, axis: int, middle: bool) -> Offset:

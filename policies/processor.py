@@ -20,8 +20,9 @@ from envs.action import DIRECTIONS, PAGE, Action
 from envs.html import parse_html
 from policies.config import ProcessorConfig
 from policies.matching import element_name, match_features
+from policies.measures import NONE, measure
 from policies.page import Unit, page_units, prune
-from policies.points import SIDES
+from policies.points import SIDES, can_tell
 from policies.steps import FREE_VERBS, VERBS, Kind, verb_bits
 from policies.targets import ALTERNATIVES, CASES, Source, Step, TargetError, action_steps
 from policies.vocabulary import DOCUMENT, END, ERROR, HISTORY, KEYS, NEXT, PAD, Vocabulary, split_words
@@ -90,13 +91,14 @@ class Example:
         verbs: int32 [L], at the place of each element that can be acted on, the bits of its verbs; else 0.
         units: the words and markup themselves, for decoding; None in training, where they only cost memory.
         places: for each unit, its first token.
-        boxed: bool [L], at the place of each element that a pixel can be told from.
+        measured: int16 [L, columns], boxes of elements that a pixel can be told from, values of numbers.
         boxes: at each of those places the element's x, y, width, height; for decoding, None in training.
         frames: the last screenshots, oldest first, uint8 H x W x 3, or None.
         kinds: int8 [T], ``Kind`` of each decoder step.
         tokens: int32 [T], the token that is right, or -1.
         positions: int16 [T, ALTERNATIVES], the places that are right, -1 beyond; the next step sees the first.
-        allowed: int32 [T], at VERB the verbs that the element takes, at START and REF those it must have one of.
+        allowed: int32 [T], at VERB the verbs that the element takes, at START and REF those it must have one of, at
+            OFFSET where it counts from.
     """
 
     input_ids: np.ndarray
@@ -106,7 +108,7 @@ class Example:
     verbs: np.ndarray
     units: tuple[Unit, ...] | None
     places: np.ndarray | None
-    boxed: np.ndarray
+    measured: np.ndarray
     boxes: dict[int, np.ndarray] | None
     frames: Sequence[np.ndarray | None]
     kinds: np.ndarray
@@ -163,7 +165,6 @@ class Processor:
         folder = Path(folder)
         try:
             values = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-            values = {"case": False, "outcomes": False} | values  # what is older than these never learnt them
             config = ProcessorConfig.from_dict(values)
         except (json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"{folder / CONFIG_FILE}: not a processor's configuration: {error}") from error
@@ -212,10 +213,8 @@ class Processor:
                     following[place] = places[number + 1]
             elif unit.opens and unit.element is not None:
                 verbs[place] = verb_bits(unit.element.verbs)
-                if boxes is not None and unit.element.index < len(boxes) and boxes[unit.element.index, 2:].all():
+                if boxes is not None and unit.element.index < len(boxes) and can_tell(boxes[unit.element.index]):
                     seen[int(place)] = boxes[unit.element.index]
-        boxed = np.zeros(length, bool)
-        boxed[[*seen]] = True
         steps: list[Step] = []
         if action is not None:
             parts = np.repeat([0, 2, 1], [len(instruction), len(past), len(page)]).tolist()
@@ -232,7 +231,7 @@ class Processor:
             verbs=verbs,
             units=tuple(units) if action is None else None,
             places=places if action is None else None,
-            boxed=boxed,
+            measured=measure(units, places.tolist(), seen, length),
             boxes=seen if action is None else None,
             frames=list(frames),
             kinds=np.array([step.kind for step in steps], np.int8),
@@ -261,7 +260,7 @@ class Processor:
             "words": _pad([e.words for e in examples], length, 0, bool),
             "following": _pad([e.following for e in examples], length, 0, np.int64),
             "verbs": _pad([e.verbs for e in examples], length, 0, np.int64),
-            "boxed": _pad([e.boxed for e in examples], length, 0, bool),
+            "measured": _pad([e.measured for e in examples], length, NONE, np.int16),
             "vocabulary_masks": torch.from_numpy(self.vocabulary_masks()),
             "verb_ids": torch.tensor([self.vocabulary.symbols[verb] for verb in VERBS]),
         }
@@ -294,7 +293,7 @@ class Processor:
         masks[Kind.KEYS, [symbols[key] for key in KEYS]] = True
         masks[[Kind.NUMBER, Kind.TEXT, Kind.LABEL, Kind.LABELS]] = text
         masks[[Kind.NUMBER, Kind.TEXT, Kind.LABELS], symbols[END]] = True
-        masks[Kind.NUMBER, [symbols[side] for sides in SIDES for side in sides]] = True
+        masks[Kind.SIDE, [symbols[side] for side in (*SIDES[0], *SIDES[1], END)]] = True
         masks[[Kind.LABEL, Kind.LABELS], symbols[NEXT]] = True
         if self.config.copy and self.config.case:
             masks[Kind.TEXT, [symbols[mark] for mark in CASES]] = True

@@ -36,7 +36,7 @@ class Kind(IntEnum):
     DIRECTION = 3
     KEYS = 4
     NUMBER = 5
-    """A token of a number that is written out, or its END."""
+    """Without copying: a token of a number that is written out, or its END."""
     TEXT = 6
     """A word or token of a string, a mark that the word after it is copied in another case, or its END."""
     LABEL = 7
@@ -45,6 +45,10 @@ class Kind(IntEnum):
     """The same at a string's beginning, where END closes them all."""
     POINT = 9
     """With copying: an element that a pixel is told from."""
+    SIDE = 10
+    """Which of its sides across, or down; END for its middle."""
+    OFFSET = 11
+    """How many pixels from there."""
 
 
 def verb_bit(verb: str) -> int:

@@ -10,8 +10,9 @@ import numpy as np
 
 from envs.action import PAGE, SIGNATURES, Action
 from policies.config import ProcessorConfig
+from policies.measures import LARGEST, OFFSETS
 from policies.page import Unit
-from policies.points import code, nearest
+from policies.points import counts_from, nearest
 from policies.steps import PIXEL_VERBS, VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
 from policies.vocabulary import END, KEYS, NEXT, Vocabulary, Word, split_words
 
@@ -36,7 +37,7 @@ class Step(NamedTuple):
     places: Sequence[int] = ()
     """The places that are right, at most ``ALTERNATIVES``."""
     allowed: int = verb_bits(VERBS)
-    """At VERB the verbs that the element takes, at REF those it must have one of."""
+    """At VERB the verbs that the element takes, at REF those it must have one of, at OFFSET where it counts from."""
 
 
 class Source(NamedTuple):
@@ -111,9 +112,10 @@ def _point_steps(action: Action, source: Source, vocabulary: Vocabulary) -> Iter
                 f"{str(action)!r}: the page shows no element, with its box, that a pixel could be told from"
             )
         yield Step(Kind.POINT, places=[start.place])
-        for offset in (start.across, start.down):
-            for token in (*code(offset, vocabulary), vocabulary.symbols[END]):
-                yield Step(Kind.NUMBER, token)
+        for axis, offset in enumerate((start.across, start.down)):
+            yield Step(Kind.SIDE, vocabulary.symbols[offset.side or END])
+            token = OFFSETS + LARGEST + max(-LARGEST, min(LARGEST, offset.pixels))
+            yield Step(Kind.OFFSET, token, allowed=counts_from(source.boxes[start.place], axis, offset.side))
 
 
 def _string_steps(

@@ -14,16 +14,16 @@ import safetensors
 import safetensors.numpy
 
 from envs import html
-from policies import colours, matching, page, points, processor, steps, targets, vocabulary
+from policies import colours, matching, measures, page, points, processor, steps, targets, vocabulary
 from policies.processor import Example, Processor
 from policies.targets import ALTERNATIVES
 
-_CODE = (html, colours, matching, page, points, processor, steps, targets, vocabulary)
+_CODE = (html, colours, matching, measures, page, points, processor, steps, targets, vocabulary)
 """Modules that decide what a row becomes: rows that other code tokenised are not taken."""
 _READ = ("episode_id", "step", "instruction", "html", "boxes", "refs", "last_error", "action", "label", "success",
          "source")  # fmt: skip
 _TEXT, _STEPS = (
-    ("input_ids", "features", "words", "following", "verbs", "boxed"),
+    ("input_ids", "features", "words", "following", "verbs", "measured"),
     ("kinds", "tokens", "positions", "allowed"),
 )
 

@@ -15,7 +15,7 @@ import numpy as np
 from envs.action import PAGE, Action
 from envs.actuator import field_value
 from envs.html import Element
-from policies.points import codes
+from policies.points import SIDES, coordinate, counts_from, offsets
 from policies.processor import Example, Processor
 from policies.steps import FREE_VERBS, PIXEL_VERBS, Kind, argument_kinds, verb_bit, verb_bits
 from policies.targets import CASES
@@ -97,7 +97,7 @@ class Writer:
 
     Attributes:
         kind: what the next step decides.
-        allowed: bits of the verbs that fit, as in ``Example.allowed``.
+        allowed: bits of the verbs that fit, or where an offset counts from, as in ``Example.allowed``.
         action: the whole action, once it is written.
     """
 
@@ -111,7 +111,7 @@ class Writer:
         self._text = ""
         self._run: list[int] = []
         self._count = 0
-        self._place = -1
+        self._place, self._side = -1, ""
         self._case = ""
         # A number is one of these: its tokens -> what it amounts to.
         self._codes: Mapping[tuple[int, ...], int | str] = {}
@@ -123,8 +123,16 @@ class Writer:
         twin._args, twin._run, twin._ways = [*self._args], [*self._run], [*self._ways]
         return twin
 
+    def offsets(self) -> range:
+        """Tokens of the offsets in pixels that may come next."""
+        if self.kind != Kind.OFFSET:
+            return range(0)
+        axis = len(self._args) % 2
+        extent = self.view.config.height if axis else self.view.config.width
+        return offsets(self.view.boxes[self._place], axis, self._side, extent)
+
     def choices(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Tokens and places that may come next.
+        """Tokens of the vocabulary and places that may come next.
 
         Returns:
             bool [vocabulary], and bool [L] where fewer places may be copied than the example says, else None.
@@ -157,6 +165,8 @@ class Writer:
                          for c in self._codes if c[: len(begun)] == begun}  # fmt: skip
             tokens[:] = False
             tokens[[*following]] = True
+        elif self.kind == Kind.SIDE:
+            tokens[[symbols[side] for side in SIDES[1 - len(self._args) % 2]]] = False
         elif self.kind in (Kind.LABEL, Kind.LABELS):
             return self._ways_on()
         return tokens, None
@@ -185,8 +195,15 @@ class Writer:
         elif token == symbols[END] and self.kind == Kind.LABELS:
             self.action = Action(self._verb, tuple(self._args))
         elif self.kind == Kind.POINT:
-            self._place = place
-            self._begin_number(self._pixels())
+            self._place, self.kind = place, Kind.SIDE
+        elif self.kind == Kind.SIDE:
+            self._side = next((side for sides in SIDES for side in sides if symbols[side] == token), "")
+            self.kind = Kind.OFFSET
+            self.allowed = counts_from(self.view.boxes[self._place], len(self._args) % 2, self._side)
+        elif self.kind == Kind.OFFSET:
+            axis = len(self._args) % 2
+            self._args.append(coordinate(self.view.boxes[self._place], axis, self._side, token))
+            self._next()
         elif self.kind == Kind.NUMBER:
             if token != symbols[END]:
                 self._run.append(token)
@@ -249,10 +266,11 @@ class Writer:
             # Each option once: else a list could be written without end.
             left = [label for label in dict.fromkeys(labels(self._element)) if label not in self._args[1:]]
             self._ways = [(split_words(label), 0, 0) for label in left]
-        elif kind == "pixel" and view.config.copy and len(self._args) % 2 == 0:
-            self.kind = Kind.POINT
+        elif kind == "pixel" and view.config.copy:
+            self.kind = Kind.SIDE if len(self._args) % 2 else Kind.POINT
         elif kind == "pixel":
-            self._begin_number(self._pixels())
+            extent = view.config.height if len(self._args) % 2 else view.config.width
+            self._begin_number({view.vocabulary.encode_word(str(n), False): n for n in range(extent)})
         elif view.config.copy:
             self.kind, self.allowed = Kind.REF, verb_bit(self._verb)
         else:
@@ -264,14 +282,6 @@ class Writer:
 
     def _begin_number(self, codes: Mapping[tuple[int, ...], int | str]) -> None:
         self.kind, self._run, self._codes = Kind.NUMBER, [], codes
-
-    def _pixels(self) -> Mapping[tuple[int, ...], int]:
-        """What the next coordinate may be, across and down in turn."""
-        view, axis = self.view, len(self._args) % 2
-        extent = view.config.height if axis else view.config.width
-        if view.config.copy:
-            return codes(view.boxes[self._place], axis, extent, view.vocabulary)
-        return {view.vocabulary.encode_word(str(n), False): n for n in range(extent)}
 
     @property
     def _element(self) -> Element:

@@ -51,13 +51,12 @@ def bisect_angle(page: Page) -> Action:
 
 @oracle("right-angle")
 def right_angle(page: Page) -> Action:
-    """The dot goes 40 pixels off from the blue point, square to the line, to the side where there is more room."""
+    """The dot goes 40 pixels off from the blue point, square to the line, to the side of the drawing's middle."""
     vertex, end = _centre(_one(page, "circle", id="init-blue")), _centre(_one(page, "circle", id="init-black"))
     along = (end - vertex) / _distance(end, vertex)
     square = np.array([along[1], -along[0]])
-    sides = [vertex + 40 * square, vertex - 40 * square]
-    places = _clickable(page)
-    target = min(sides, key=lambda side: _distance(places, side).min())
+    middle = _clickable(page).mean(axis=0)
+    target = min((vertex + 40 * square, vertex - 40 * square), key=lambda side: float(_distance(side, middle)))
 
     def loss(dots: np.ndarray) -> np.ndarray:
         return np.abs(_angle(dots, vertex, end) - 90) / 90

@@ -1,4 +1,3 @@
-import json
 import pickle
 from dataclasses import fields
 
@@ -13,6 +12,7 @@ from policies.config import ProcessorConfig
 from policies.matching import FEATURES, match_features
 from policies.page import Unit, page_units
 from policies.processor import Processor, TargetError, fit_frame, history_item
+from policies.steps import Kind
 from policies.vocabulary import END, SPACE, Vocabulary, Word, join_words, split_words
 from policies.writer import View, Writer
 from tests.policies.pages import CORPUS, DATE, LIST, LOGIN, SHAPES, TABS, actions
@@ -39,7 +39,9 @@ def follow(processor: Processor, observation: dict, action: Action) -> Writer:
     for kind, token, places in zip(target.kinds, target.tokens, target.positions, strict=True):
         assert writer.kind == kind
         tokens, where = writer.choices()
-        if token >= 0:
+        if kind == Kind.OFFSET:
+            assert token in writer.offsets()
+        elif token >= 0:
             assert tokens[token]
         else:
             assert where is None or where[places[0]]
@@ -242,6 +244,26 @@ def test_numbers_are_compared_with_those_asked_for():
     assert said("Buy when the price is less than $49.30.", "$1,049.30") == {"above"}
     assert said("A number between 3 and 9", "5") == said("Enter 5", "5") == said("No number", "5") == set()
     assert said("Enter 5", "none") == set()
+    assert said("Select -88 with the slider", "-90") == {"below"}
+    assert said("Select 2, click the 3rd checkbox", "4") == said("[2,3]", "4") == {"above"}
+    assert said("On 2016-03-15", "1") == {"below"}
+
+
+def test_the_label_of_the_next_field_is_found_elsewhere():
+    page = {
+        "instruction": "Fill in the form.",
+        "html": "<table><tr><td ref=0>Name</td><td>Ann</td></tr><tr><td ref=1>Last name</td><td>Lee</td></tr></table>"
+                "<label>Last name:</label><input ref=2 {}><label>Name:</label><input ref=3>",
+        "last_error": "",
+    }  # fmt: skip
+    mark = FEATURES.index("label of the next field")
+
+    def found(value: str) -> list[str]:
+        example = Processor(ProcessorConfig(), OWN).encode(page | {"html": page["html"].replace("{}", value)})
+        return [u.text for u, place in zip(example.units, example.places, strict=True) if example.features[place, mark]]
+
+    assert found("") == ["Last", "name", "Last", "name", ":"]
+    assert found("value=Lee") == ["Name", "Name", ":"]
 
 
 def test_a_word_is_copied_in_another_case():
@@ -254,16 +276,6 @@ def test_a_word_is_copied_in_another_case():
     )
     plain = Processor(ProcessorConfig(case=False), OWN).encode(page, action=Action("type", (1, "nathalie")))
     assert OWN.symbols["down"] not in plain.tokens
-
-
-def test_what_is_older_than_case_and_outcomes_goes_without(tmp_path):
-    Processor(ProcessorConfig(), OWN).save(tmp_path)
-    assert Processor.load(tmp_path).config.case and Processor.load(tmp_path).config.outcomes
-    file = tmp_path / "processor_config.json"
-    values = json.loads(file.read_text())
-    del values["case"], values["outcomes"]
-    file.write_text(json.dumps(values))
-    assert not Processor.load(tmp_path).config.case and not Processor.load(tmp_path).config.outcomes
 
 
 @pytest.mark.parametrize("action", ["click 77", "click 1", 'type 2 "x"', "press F13", f'type 0 "{"x" * 3000}"'])
