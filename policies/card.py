@@ -44,7 +44,8 @@ def training_card(run: Run, model: WebAgentModel) -> str:
     values |= {f"processor.{name}": value for name, value in values.pop("processor").items()}
     additions = {"pointer head": config.processor.copy, "match features": config.processor.match,
                  "learnt matches of words that are alike": bool(model.config.match and model.config.alike),
-                 "boxes and numbers as quantities": model.config.measures, "mimetic start": config.mimetic}  # fmt: skip
+                 "boxes and numbers as quantities": bool(model.config.match and model.config.measures),
+                 "mimetic start": config.mimetic}  # fmt: skip
     used = ", ".join(name for name, on in additions.items() if on) or "none"
     settings = [f"| {name} | {value} |" for name, value in values.items()]
     return "\n".join([

@@ -82,7 +82,7 @@ class ModelConfig:
     """Size of learnt vectors by which words match that are alike though written differently (``big``, ``huge``); 0:
     only equal words match. Goes with ``match``."""
     measures: bool = True
-    """Embeddings of where elements are and how large numbers are."""
+    """Embeddings of where elements are and how large numbers are. Goes with ``match``."""
     mimetic: bool = True
     """Half of the attention heads begin by looking for their like, the others at their neighbours."""
 

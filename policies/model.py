@@ -96,8 +96,8 @@ class WebAgentModel(nn.Module):
             self.feature_embedding = nn.Linear(config.features, width, bias=False)
             if config.alike:
                 self.alike = Alike(self.t5.config.vocab_size, config.alike, width)
-        if config.measures:
-            self.measures = Measures(width)
+            if config.measures:
+                self.measures = Measures(width)
         if config.copy:
             self.offset_head = OffsetHead(width)
             self.point_query = nn.Linear(width, 2 * width, bias=False)
@@ -210,7 +210,7 @@ class WebAgentModel(nn.Module):
         if self.config.match:
             features = _packed([block["features"] for block in blocks])[:, : self.config.features]
             packed = packed + self.feature_embedding(features.to(packed.dtype))
-        if self.config.measures:
+        if self.config.match and self.config.measures:
             packed = self.measures(packed, _packed([block["measured"] for block in blocks]))
         found = []
         for block, inputs in zip(blocks, _unpacked(packed, shapes), strict=True):

@@ -113,7 +113,9 @@ def test_dropout_is_as_strong_as_in_transformers():
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"copy": False}, {"match": False}, {"alike": 0}, {"mimetic": False}, {"vit": ""}], ids=str
+    "changes",
+    [{}, {"copy": False}, {"match": False}, {"alike": 0}, {"measures": False}, {"mimetic": False}, {"vit": ""}],
+    ids=str,
 )
 def test_every_switch_learns_and_uses_all_its_parameters(changes):
     switches = {name: value for name, value in changes.items() if name in ("copy", "match")}
