@@ -62,7 +62,7 @@ _F = {name: number for number, name in enumerate(FEATURES)}
 _LONGEST_NAME = 12
 _LONGEST_LABEL = 40
 FIELDS = ("input", "textarea", "select")
-_NUMBER = re.compile(r"(?:(?<![\w)])-)?(?<![\d])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|st\b|nd\b|rd\b|th\b)")
+_NUMBER = re.compile(r"(?:(?<![\w)])-)?(?<!\d)(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|st\b|nd\b|rd\b|th\b)")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _DRAWN = {"rect": ("shape", "rectangle"), "circle": ("shape", "circle"), "ellipse": ("shape", "ellipse")}
 
