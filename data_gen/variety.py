@@ -21,6 +21,9 @@ from envs.loop import Observation, Policy
 STRAY = 0.4
 """Chance that the mistake of a recovery episode is its first step; else its second, with the same chance, ..."""
 
+MISS = 6.0
+"""CSS pixels by which a mistaken pixel is off, across and down: the standard deviation."""
+
 _REF = re.compile(r"(<[a-z][a-z0-9-]* ref=)(\d+)")
 
 
@@ -53,12 +56,16 @@ class Stray:
         if number != self.at:
             return action
         self.labels[number] = action
-        mistake = self._mistake(observation)
+        mistake = self._mistake(observation, action)
         self._expert.did(mistake)
         return mistake
 
-    def _mistake(self, observation: Observation) -> Action:
-        """What a policy gets wrong: the element, or the text. Whatever else is random mostly changes nothing."""
+    def _mistake(self, observation: Observation, action: Action) -> Action:
+        """What a policy gets wrong: the element, the text or the pixel. What else is random mostly changes nothing."""
+        if action.verb in ("click_xy", "drag_xy"):
+            *start, x, y = map(int, action.args)
+            across, down = self._random.normal(0, MISS, 2).round().astype(int).tolist()
+            return Action(action.verb, (*start, max(0, x + across), max(0, y + down)))
         elements = [element for element in parse_html(observation["html"]).walk() if element.verbs]
         if not elements:
             return Action("wait")

@@ -45,6 +45,7 @@ def training_card(run: Run, model: WebAgentModel) -> str:
     additions = {"pointer head": config.processor.copy, "match features": config.processor.match,
                  "learnt matches of words that are alike": bool(model.config.match and model.config.alike),
                  "boxes and numbers as quantities": bool(model.config.match and model.config.measures),
+                 "numbers worked out from others": bool(config.processor.amounts and model.config.sums),
                  "mimetic start": config.mimetic}  # fmt: skip
     used = ", ".join(name for name, on in additions.items() if on) or "none"
     settings = [f"| {name} | {value} |" for name, value in values.items()]

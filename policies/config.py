@@ -26,6 +26,8 @@ class ProcessorConfig:
     """Elements and words are pointed at (True) or written as text (False, the published form)."""
     case: bool = True
     """With ``copy``: a word can be copied in capitals, or in small letters."""
+    amounts: bool = True
+    """With ``copy``: a typed whole number that stands nowhere is worked out in one step, not spelt."""
     match: bool = True
     """The network has the match features, so a vocabulary trained here need not spend tokens on spaces."""
     frames: int = 2
@@ -42,8 +44,8 @@ class ProcessorConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ProcessorConfig:
-        """Raises ValueError where ``values`` has an unknown name."""
-        return _from_dict(cls, values)
+        """Raises ValueError where ``values`` has an unknown name; without ``amounts`` they are from before those."""
+        return _from_dict(cls, {"amounts": False} | values)
 
 
 IMAGE_TOKENS = ("local", "temporal", "both")
@@ -83,6 +85,8 @@ class ModelConfig:
     only equal words match. Goes with ``match``."""
     measures: bool = True
     """Embeddings of where elements are and how large numbers are. Goes with ``match``."""
+    sums: bool = True
+    """A typed number can be a sum, a difference or a product of numbers on the page. Goes with ``copy``."""
     mimetic: bool = True
     """Half of the attention heads begin by looking for their like, the others at their neighbours."""
 
@@ -95,8 +99,8 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Raises ValueError where ``values`` has an unknown name."""
-        values = dict(values)
+        """Raises ValueError where ``values`` has an unknown name; without ``sums`` they are from before those."""
+        values = {"sums": False} | values
         for name in ("pixel_mean", "pixel_std"):
             if name in values:
                 values[name] = tuple(values[name])

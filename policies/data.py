@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from rich.progress import track
+from torch.utils.data import DataLoader, Dataset
 
 from data_gen.dataset import decode_screenshot, read_dataset
 from envs.action import Action
@@ -246,8 +247,22 @@ class TaskSampler:
         return int(self._order[task][1][position])
 
 
-def prefetch(make: Callable[[Any], T], items: Iterable[Any], ahead: int = 2) -> Iterator[T]:
-    """``map(make, items)``, worked out in a thread a few items ahead."""
+def prefetch(make: Callable[[Any], T], items: Sequence[Any], processes: int = 0, ahead: int = 2) -> Iterator[T]:
+    """``map(make, items)``, worked out ahead of its use.
+
+    Args:
+        make: gives tensors, in lists and dictionaries.
+        items: what it is given.
+        processes: forked from this one, which do it; 0: a thread does.
+        ahead: items that are worked out before they are asked for, by each process.
+    """
+    if processes:
+        loader = DataLoader(
+            cast(Dataset, _Made(make, items)), batch_size=None, num_workers=processes, prefetch_factor=ahead,
+            multiprocessing_context="fork",
+        )  # fmt: skip
+        yield from loader
+        return
     with ThreadPoolExecutor(1) as pool:
         waiting = deque()
         for item in items:
@@ -256,3 +271,17 @@ def prefetch(make: Callable[[Any], T], items: Iterable[Any], ahead: int = 2) -> 
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@dataclass(frozen=True)
+class _Made:
+    """``map(make, items)`` by number, as torch's loader asks for it."""
+
+    make: Callable[[Any], Any]
+    items: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, number: int) -> Any:
+        return self.make(self.items[number])

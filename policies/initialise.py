@@ -60,8 +60,8 @@ def _mimetic(model: WebAgentModel) -> None:
 
 @torch.no_grad()
 def with_all_additions(model: WebAgentModel) -> WebAgentModel:
-    """Nearly the same function, with room for match features and for ``alike`` where the model is older than they."""
-    config = replace(model.config, features=len(FEATURES), alike=model.config.alike or ALIKE, measures=True)
+    """Nearly the same function, with room for match features, ``alike`` and sums where the model is older than they."""
+    config = replace(model.config, features=len(FEATURES), alike=model.config.alike or ALIKE, measures=True, sums=True)
     if not model.config.match or model.config == config:
         return model
     wider, state = type(model)(config), model.state_dict()
@@ -74,6 +74,8 @@ def with_all_additions(model: WebAgentModel) -> WebAgentModel:
             state[name] = features[:, [FEATURES.index(feature) for feature in like]].sum(1)
     if not model.config.measures:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("measures.")}
+    if model.config.copy and not model.config.sums:
+        state |= {name: tensor for name, tensor in wider.state_dict().items() if ".calculate." in name}
     wider.load_state_dict(state)
     return wider.to(features.device)
 

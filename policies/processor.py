@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from policies.measures import NONE, measure
 from policies.page import Unit, page_units, prune
 from policies.points import SIDES, can_tell
 from policies.steps import FREE_VERBS, VERBS, Kind, verb_bits
-from policies.targets import ALTERNATIVES, CASES, Source, Step, TargetError, action_steps
+from policies.targets import ALTERNATIVES, AMOUNT, CASES, Source, Step, TargetError, action_steps
 from policies.vocabulary import DOCUMENT, END, ERROR, HISTORY, KEYS, NEXT, PAD, Vocabulary, split_words
 
 __all__ = ["Example", "HistoryItem", "Processor", "TargetError", "fit_frame", "history_item", "outcome"]
@@ -261,7 +262,7 @@ class Processor:
             "following": _pad([e.following for e in examples], length, 0, np.int64),
             "verbs": _pad([e.verbs for e in examples], length, 0, np.int64),
             "measured": _pad([e.measured for e in examples], length, NONE, np.int16),
-            "vocabulary_masks": torch.from_numpy(self.vocabulary_masks()),
+            "vocabulary_masks": torch.from_numpy(self.vocabulary_masks),
             "verb_ids": torch.tensor([self.vocabulary.symbols[verb] for verb in VERBS]),
         }
         if steps:
@@ -283,6 +284,7 @@ class Processor:
             batch["frames"] = torch.from_numpy(np.stack(frames))
         return batch
 
+    @cached_property
     def vocabulary_masks(self) -> np.ndarray:
         """Which tokens each kind of step may take, bool [len(Kind), vocabulary]."""
         symbols, text = self.vocabulary.symbols, self.vocabulary.text_ids
@@ -297,6 +299,8 @@ class Processor:
         masks[[Kind.LABEL, Kind.LABELS], symbols[NEXT]] = True
         if self.config.copy and self.config.case:
             masks[Kind.TEXT, [symbols[mark] for mark in CASES]] = True
+        if self.config.copy and self.config.amounts:
+            masks[Kind.TEXT, symbols[AMOUNT]] = True
         return masks
 
     def _ids(self, unit: Unit) -> tuple[int, ...]:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 TENSORS, STATE, LOG = "training.safetensors", "training.json", "log.jsonl"
 
-FREE = ("data", "out", "init", "resume", "stop_at", "save_minutes", "browser_episodes", "jobs", "threads")
+FREE = ("data", "out", "init", "resume", "stop_at", "save_minutes", "browser_episodes", "jobs", "loaders",
+        "threads")  # fmt: skip
 """Settings that a resumed training may change: none of them decides what is learnt."""
 
 

@@ -7,7 +7,8 @@ With copying, the element comes first and then what to do with it, so the verb i
     page, direction                                scroll page
 
 A pixel is told from an element (``policies.points``). A string is words pointed at and tokens, then END; the strings of
-``select`` end in NEXT each, the last END closes them.
+``select`` end in NEXT each, the last END closes them. A string that is a whole number and stands nowhere, such as a
+sum, is AMOUNT (``policies.targets``), then the number itself, as an offset from 0.
 Without copying an action is its verb, then its arguments as text, each closed by END: the plain published decoder.
 """
 
@@ -38,7 +39,8 @@ class Kind(IntEnum):
     NUMBER = 5
     """Without copying: a token of a number that is written out, or its END."""
     TEXT = 6
-    """A word or token of a string, a mark that the word after it is copied in another case, or its END."""
+    """A word or token of a string, a mark that the word after it is copied in another case or that the string is a
+    number, or its END."""
     LABEL = 7
     """A word or token of a string of several, or its NEXT."""
     LABELS = 8
@@ -48,7 +50,7 @@ class Kind(IntEnum):
     SIDE = 10
     """Which of its sides across, or down; END for its middle."""
     OFFSET = 11
-    """How many pixels from there."""
+    """How many pixels from there; of an amount, how much."""
 
 
 def verb_bit(verb: str) -> int:

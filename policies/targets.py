@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 from envs.action import PAGE, SIGNATURES, Action
 from policies.config import ProcessorConfig
-from policies.measures import LARGEST, OFFSETS
+from policies.measures import LARGEST, OFFSETS, origin_code
 from policies.page import Unit
 from policies.points import counts_from, nearest
 from policies.steps import PIXEL_VERBS, VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
@@ -22,6 +23,10 @@ ALTERNATIVES = 4
 
 CASES = {"up": str.upper, "down": str.lower}
 """Names of directions that, before a word that is copied, say that it is written in capitals or in small letters."""
+
+
+AMOUNT = NEXT
+"""In a single string, the sign that it is a whole number, which follows as an offset from 0."""
 
 
 class TargetError(ValueError):
@@ -80,7 +85,10 @@ def action_steps(action: Action, source: Source, vocabulary: Vocabulary, config:
         arguments = []
     several = any(kind.endswith("*") for kind in SIGNATURES[verb])
     for kind, argument in arguments:
-        if kind.startswith("string"):
+        if kind == "string" and copy and config.amounts and (number := _amount(str(argument), source)) is not None:
+            steps.append(Step(Kind.TEXT, symbols[AMOUNT]))
+            steps.append(Step(Kind.OFFSET, OFFSETS + LARGEST + number, allowed=origin_code(0, 0)))
+        elif kind.startswith("string"):
             first, inner, last = (Kind.LABELS, Kind.LABEL, NEXT) if several else (Kind.TEXT, Kind.TEXT, END)
             case = config.case and not several
             written = [*_string_steps(str(argument), source, vocabulary, copy, case), (symbols[last], ())]
@@ -116,6 +124,15 @@ def _point_steps(action: Action, source: Source, vocabulary: Vocabulary) -> Iter
             yield Step(Kind.SIDE, vocabulary.symbols[offset.side or END])
             token = OFFSETS + LARGEST + max(-LARGEST, min(LARGEST, offset.pixels))
             yield Step(Kind.OFFSET, token, allowed=counts_from(source.boxes[start.place], axis, offset.side))
+
+
+def _amount(text: str, source: Source) -> int | None:
+    """The whole number that a string is, if it stands nowhere in one piece and so has to be worked out."""
+    if not re.fullmatch(r"0|-?[1-9]\d{0,3}", text) or abs(int(text)) > LARGEST:
+        return None
+    words = split_words(text)
+    starts = (n for n, unit in enumerate(source.units) if unit.kind == "word" and unit.text == words[0].text)
+    return None if any(_run(source.units, start, words, 0) == len(words) for start in starts) else int(text)
 
 
 def _string_steps(

@@ -20,6 +20,7 @@ from typing import Literal, cast
 import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from policies import checkpoint
 from policies.batches import passes
@@ -115,6 +116,9 @@ class TrainConfig:
     """Processor threads; 0 leaves that to torch. Equal runs need equal numbers."""
     jobs: int = 1
     """Processes that tokenise."""
+    loaders: int = 0
+    """Processes that put rows together while the network learns. A CPU needs none: a thread keeps ahead of it. A GPU
+    needs some, such as 12."""
 
 
 def train(config: TrainConfig) -> Path:
@@ -147,7 +151,8 @@ def train(config: TrainConfig) -> Path:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
             model, knows = with_all_additions(earlier), bool(earlier.config.alike)
-            processor = Processor(replace(processor.config, case=True, outcomes=True), processor.vocabulary)
+            knowing = replace(processor.config, case=True, outcomes=True, amounts=True)
+            processor = Processor(knowing, processor.vocabulary)
             if config.new_vocabulary:
                 before = processor.vocabulary
                 processor = Processor.build(
@@ -219,7 +224,7 @@ def train(config: TrainConfig) -> Path:
             run.sampler = copy.deepcopy(sampler.state)
             drawn = [(step, sampler.draw(step, config.batch_size)) for step in leg]
             plan = drawn[run.step - leg.start : end - leg.start]
-            for (step, rows), work in zip(plan, prefetch(make, plan), strict=True):
+            for (step, rows), work in zip(plan, prefetch(make, plan, config.loaders), strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(step, config)
                 torch.manual_seed(entropy(config.seed, step, rank))
@@ -237,8 +242,7 @@ def train(config: TrainConfig) -> Path:
                 optimizer.zero_grad(set_to_none=True)
                 with torch.no_grad():  # the average follows quickly at first, when the weights are far from good
                     decay = min(config.ema, (1 + step) / (10 + step))
-                    for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
-                        mean.lerp_(weight, 1 - decay)
+                    get_ema_multi_avg_fn(decay)([*average.parameters()], [*model.parameters()], 0)
 
                 run.step = step + 1
                 samples, tokens = samples + len(rows), tokens + int(data.lengths[rows].sum())

@@ -15,10 +15,11 @@ import numpy as np
 from envs.action import PAGE, Action
 from envs.actuator import field_value
 from envs.html import Element
+from policies.measures import LARGEST, OFFSETS, origin_code
 from policies.points import SIDES, coordinate, counts_from, offsets
 from policies.processor import Example, Processor
 from policies.steps import FREE_VERBS, PIXEL_VERBS, Kind, argument_kinds, verb_bit, verb_bits
-from policies.targets import CASES
+from policies.targets import AMOUNT, CASES
 from policies.vocabulary import END, NEXT, Word, split_words
 
 
@@ -33,7 +34,7 @@ class View:
 
     def __init__(self, processor: Processor, example: Example, verbs: Sequence[str]):
         self.processor, self.vocabulary, self.config = processor, processor.vocabulary, processor.config
-        self.masks = processor.vocabulary_masks()
+        self.masks = processor.vocabulary_masks
         self.length = len(example)
         self._other_case: dict[str, np.ndarray] = {}
         units = zip(example.units or (), example.places if example.places is not None else (), strict=True)
@@ -124,9 +125,11 @@ class Writer:
         return twin
 
     def offsets(self) -> range:
-        """Tokens of the offsets in pixels that may come next."""
+        """Tokens of the offsets in pixels, or amounts, that may come next."""
         if self.kind != Kind.OFFSET:
             return range(0)
+        if self._verb not in PIXEL_VERBS:
+            return range(OFFSETS, OFFSETS + 2 * LARGEST + 1)
         axis = len(self._args) % 2
         extent = self.view.config.height if axis else self.view.config.width
         return offsets(self.view.boxes[self._place], axis, self._side, extent)
@@ -151,6 +154,7 @@ class Writer:
         elif self.kind == Kind.TEXT:
             for mark in CASES if view.config.case and view.config.copy else ():
                 tokens[symbols[mark]] = view.in_other_case(mark).any()
+            tokens[symbols[AMOUNT]] = view.config.copy and view.config.amounts and self._may_be_amount()
             if not self._may_end():
                 tokens[symbols[END]] = False
             elif self._count >= view.config.max_steps - 4:
@@ -158,7 +162,9 @@ class Writer:
                 tokens[symbols[END]] = True
                 return tokens, np.zeros(view.length, bool)
             if self._takes_numbers:
-                return tokens & view.numeric, view.digits(begun=bool(self._written()))
+                numeric = view.numeric.copy()
+                numeric[symbols[AMOUNT]] = True
+                return tokens & numeric, view.digits(begun=bool(self._written()))
         elif self.kind == Kind.NUMBER:
             begun = tuple(self._run)
             following = {c[len(begun)] if len(c) > len(begun) else symbols[END]
@@ -200,6 +206,9 @@ class Writer:
             self._side = next((side for sides in SIDES for side in sides if symbols[side] == token), "")
             self.kind = Kind.OFFSET
             self.allowed = counts_from(self.view.boxes[self._place], len(self._args) % 2, self._side)
+        elif self.kind == Kind.OFFSET and self._verb not in PIXEL_VERBS:
+            self._args.append(str(token - OFFSETS - LARGEST))
+            self._next()
         elif self.kind == Kind.OFFSET:
             axis = len(self._args) % 2
             self._args.append(coordinate(self.view.boxes[self._place], axis, self._side, token))
@@ -212,6 +221,8 @@ class Writer:
             self._next()
         elif self.kind == Kind.TEXT and place < 0 and (mark := self._mark(token)):
             self._case = mark
+        elif self.kind == Kind.TEXT and token == symbols[AMOUNT]:
+            self.kind, self.allowed = Kind.OFFSET, origin_code(0, 0)
         elif token in (symbols[END], symbols[NEXT]):
             self._args.append(self._written())
             self._next()
@@ -291,12 +302,19 @@ class Writer:
     def _takes_numbers(self) -> bool:
         return self._verb == "type" and self._element.attributes.get("type") == "number"
 
+    def _may_be_amount(self) -> bool:
+        """Whether the string can be a number that is worked out: nothing is written, and the field can hold one."""
+        return not (self._text or self._run or self._case) and self._may_hold("1")
+
     def _may_end(self) -> bool:
-        """Whether the field can hold what is written."""
+        return self._may_hold(self._written())
+
+    def _may_hold(self, text: str) -> bool:
+        """Whether the field, if it is one, can hold a text."""
         if self._verb != "type" or self._element.tag != "input":
             return True
         try:
-            field_value(self._element.attributes.get("type", "text"), self._written())
+            field_value(self._element.attributes.get("type", "text"), text)
         except (ValueError, KeyError) as error:
             return isinstance(error, KeyError)
         return True

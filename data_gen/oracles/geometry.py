@@ -51,17 +51,19 @@ def bisect_angle(page: Page) -> Action:
 
 @oracle("right-angle")
 def right_angle(page: Page) -> Action:
-    """The dot goes 40 pixels off from the blue point, square to the line, to the side of the drawing's middle."""
+    """The dot goes where the line ends once it is turned by a right angle about the blue point, towards the drawing's
+    middle if there is room, else to the other side; if there is room on neither, half or a quarter as far."""
     vertex, end = _centre(_one(page, "circle", id="init-blue")), _centre(_one(page, "circle", id="init-black"))
-    along = (end - vertex) / _distance(end, vertex)
-    square = np.array([along[1], -along[0]])
-    middle = _clickable(page).mean(axis=0)
-    target = min((vertex + 40 * square, vertex - 40 * square), key=lambda side: float(_distance(side, middle)))
+    places = _clickable(page)
+    square = np.array([end[1] - vertex[1], vertex[0] - end[0]])
+    sides = sorted((square, -square), key=lambda side: float(_distance(vertex + side, places.mean(axis=0))))
+    targets = [vertex + share * side for share in (1, 0.5, 0.25) for side in sides]
+    room = [all((places.min(axis=0) <= target) & (target <= places.max(axis=0))) for target in targets]
 
     def loss(dots: np.ndarray) -> np.ndarray:
         return np.abs(_angle(dots, vertex, end) - 90) / 90
 
-    return _put_dot(page, loss, target)
+    return _put_dot(page, loss, targets[room.index(True)] if any(room) else targets[-2])
 
 
 def _put_dot(page: Page, loss: Loss, target: np.ndarray) -> Action:

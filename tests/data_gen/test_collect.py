@@ -19,7 +19,9 @@ import envs  # noqa: F401 (registers the environments)
 from data_gen import oracles
 from data_gen.collect import CollectConfig, CollectError, _attempt, collect, provenance
 from data_gen.dataset import TRAINING_SEEDS, DatasetError, DatasetWriter, decode_screenshot, read_dataset
+from data_gen.variety import MISS
 from envs import browser, tasks
+from envs.action import Action
 from envs.html import parse_html
 
 TASKS = ("click-button", "enter-text")
@@ -213,6 +215,17 @@ def test_the_expert_recovers_from_a_random_action(tmp_path):
     labelled = [row for row in table.to_pylist() if row["label"] is not None]
     assert {row["source"] for row in labelled} == {"noise"}, "the expert's own choice stands beside the mistake"
     assert contents(collect(config(tmp_path / "again", **settings, workers=2))) == contents(folder)
+
+
+def test_the_expert_recovers_from_a_pixel_missed_by_a_little(tmp_path):
+    folder = collect(config(tmp_path / "data", tasks=("find-midpoint",), recovery=1.0, episodes=6, screenshot=False))
+    table = read_dataset(folder)
+    missed = [row for row in table.to_pylist() if row["source"] == "noise" and row["label"].startswith("click_xy")]
+    assert missed
+    for row in missed:
+        done, right = (np.array(Action.parse(row[name]).args, int) for name in ("action", "label"))
+        assert row["action"].startswith("click_xy") and np.abs(done - right).max() < 6 * MISS
+    assert any((np.array(Action.parse(row["action"]).args) != Action.parse(row["label"]).args).any() for row in missed)
 
 
 def test_episodes_vary_as_asked(tmp_path):

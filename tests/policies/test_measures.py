@@ -46,6 +46,34 @@ def test_every_offset_has_waves_of_its_own_and_near_ones_are_alike():
     assert torch.cdist(table, table).fill_diagonal_(1).min() > 0.1
 
 
+def test_an_offset_head_learns_to_calculate():
+    """From numbers that it attends to: their sum where the decoder says one thing, else their difference or product."""
+    torch.manual_seed(0)
+    head, marks = OffsetHead(32), torch.randn(5, 32)
+    optimizer = torch.optim.Adam(head.parameters(), 1e-2)
+
+    def draw(count: int, largest: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits for pages of two numbers and one that has nothing to do with it, and what is right on them."""
+        measured = torch.full((count, 3, len(COLUMNS)), NONE, dtype=torch.int16)
+        measured[:, :, 4] = torch.randint(1, largest, (count, 3)).short()
+        one, other, _ = measured[:, :, 4].long().unbind(1)
+        kind = torch.arange(count) % 3
+        right = torch.stack([one + other, one - other, one * other])[kind, torch.arange(count)]
+        codes = torch.full((count,), origin_code(0, 0))
+        return head(marks[kind], marks[2:].expand(count, -1, -1), measured, codes), right + LARGEST
+
+    for step in range(400):
+        logits, wanted = draw(64, 31)
+        loss = torch.nn.functional.cross_entropy(logits, wanted)
+        optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / 400)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    logits, wanted = draw(300, 31)
+    right = logits.argmax(-1) == wanted
+    assert right.float().mean() > 0.9, [right[kind::3].float().mean() for kind in range(3)]
+
+
 def test_an_offset_head_learns_the_middle_between_two_elements():
     torch.manual_seed(0)
     head, marks = OffsetHead(32), torch.randn(3, 32)

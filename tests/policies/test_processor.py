@@ -1,5 +1,5 @@
 import pickle
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from policies.matching import FEATURES, match_features
 from policies.page import Unit, page_units
 from policies.processor import Processor, TargetError, fit_frame, history_item
 from policies.steps import Kind
+from policies.targets import AMOUNT
 from policies.vocabulary import END, SPACE, Vocabulary, Word, join_words, split_words
 from policies.writer import View, Writer
 from tests.policies.pages import CORPUS, DATE, LIST, LOGIN, SHAPES, TABS, actions
@@ -276,6 +277,45 @@ def test_a_word_is_copied_in_another_case():
     )
     plain = Processor(ProcessorConfig(case=False), OWN).encode(page, action=Action("type", (1, "nathalie")))
     assert OWN.symbols["down"] not in plain.tokens
+
+
+SUM = {
+    "instruction": "Solve the problem.",
+    "html": "<div>12 - 53 =</div><p>(-7)</p><input ref=0 type=text><input ref=1 type=date>",
+    "last_error": "",
+    "boxes": None,
+}
+
+
+@pytest.mark.parametrize(("text", "worked_out"), [
+    ("-41", True), ("65", True), ("0", True), ("-12", True), ("1024", True),
+    ("53", False), ("-7", False),  # they stand on the page
+    ("-0", False), ("007", False), ("1025", False), ("6.5", False), ("41 -", False), ("", False),
+])  # fmt: skip
+def test_a_number_that_stands_nowhere_is_worked_out(processor, text, worked_out):
+    action = Action("type", (0, text))
+    kinds = processor.encode(SUM, action=action).kinds.tolist()
+    assert (Kind.OFFSET in kinds) == (worked_out and processor.config.copy)
+    assert follow(processor, SUM, action).action == action
+    spells = Processor(replace(processor.config, amounts=False), processor.vocabulary)
+    assert Kind.OFFSET not in spells.encode(SUM, action=action).kinds
+    assert follow(spells, SUM, action).action == action
+
+
+def test_a_date_field_is_offered_no_amount():
+    processor = Processor(ProcessorConfig(), OWN)
+    for ref, offered in ((0, True), (1, False)):
+        writer = Writer(View(processor, processor.encode(SUM), ["type"]))
+        places = {unit.element.ref: place for place, unit in writer.view.units.items() if unit.opens and unit.element}
+        writer.take(-1, places[ref])
+        writer.take(OWN.symbols["type"], -1)
+        assert writer.choices()[0][OWN.symbols[AMOUNT]] == offered
+
+
+def test_a_processor_from_before_amounts_goes_without(processor):
+    before = {name: value for name, value in processor.config.to_dict().items() if name != "amounts"}
+    assert not ProcessorConfig.from_dict(before).amounts
+    assert ProcessorConfig.from_dict(processor.config.to_dict()).amounts
 
 
 @pytest.mark.parametrize("action", ["click 77", "click 1", 'type 2 "x"', "press F13", f'type 0 "{"x" * 3000}"'])

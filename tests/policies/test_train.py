@@ -152,6 +152,10 @@ def test_same_seed_same_weights(config, tmp_path):
     assert checkpoint.sha256(first) == checkpoint.sha256(second) != checkpoint.sha256(other)
 
 
+def test_processes_that_load_change_nothing(config, tmp_path):
+    assert differing(train(config), train(replace(config, out=tmp_path / "loaded", loaders=2))) == []
+
+
 @pytest.mark.parametrize("stops", [(2,), (3,), (1, 4, 7)], ids=str)
 def test_stopped_and_resumed_equals_not_stopped(config, tmp_path, stops):
     straight = train(config)
