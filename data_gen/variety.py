@@ -21,6 +21,9 @@ from envs.loop import Observation, Policy
 STRAY = 0.4
 """Chance that the mistake of a recovery episode is its first step; else its second, with the same chance, ..."""
 
+BACK = {"ArrowLeft": "ArrowRight", "ArrowRight": "ArrowLeft", "ArrowUp": "ArrowDown", "ArrowDown": "ArrowUp"}
+"""Keys and those that lead the other way. An expert never turns round, so who learns from it alone presses on."""
+
 MISS = 6.0
 """CSS pixels by which a mistaken pixel is off, across and down: the standard deviation."""
 
@@ -61,7 +64,9 @@ class Stray:
         return mistake
 
     def _mistake(self, observation: Observation, action: Action) -> Action:
-        """What a policy gets wrong: the element, the text or the pixel. What else is random mostly changes nothing."""
+        """What a policy gets wrong: the pixel, the way, the element or the text. Else what is random changes little."""
+        if action.verb == "press" and action.args[0] in BACK:
+            return Action("press", (BACK[str(action.args[0])],))
         if action.verb in ("click_xy", "drag_xy"):
             *start, x, y = map(int, action.args)
             across, down = self._random.normal(0, MISS, 2).round().astype(int).tolist()

@@ -228,6 +228,16 @@ def test_the_expert_recovers_from_a_pixel_missed_by_a_little(tmp_path):
     assert any((np.array(Action.parse(row["action"]).args) != Action.parse(row["label"]).args).any() for row in missed)
 
 
+def test_the_expert_turns_round_after_a_press_the_wrong_way(tmp_path):
+    folder = collect(config(tmp_path / "data", tasks=("use-slider",), recovery=1.0, episodes=24, screenshot=False))
+    rows = read_dataset(folder).to_pylist()
+    wrong = [n for n, row in enumerate(rows) if row["source"] == "noise" and row["label"].startswith("press Arrow")]
+    assert wrong
+    for n in wrong:
+        assert {rows[n]["action"], rows[n]["label"]} == {"press ArrowLeft", "press ArrowRight"}
+        assert rows[n + 1]["action"] == rows[n]["label"]
+
+
 def test_episodes_vary_as_asked(tmp_path):
     settings = {"renumber": 0.5, "resize": 0.5, "episodes": 12, "shard_episodes": 6}
     folder = collect(config(tmp_path / "data", **settings))
