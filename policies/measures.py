@@ -111,6 +111,20 @@ def origin_code(origin: int, axis: int) -> int:
     return 2 * (origin + LARGEST) + axis
 
 
+FROM_ZERO = origin_code(0, 0)
+"""What tells it that the offset is an amount."""
+
+
+def offset_token(offset: int) -> int:
+    """The token of an offset; of what is too far, that of the farthest."""
+    return OFFSETS + LARGEST + max(-LARGEST, min(LARGEST, offset))
+
+
+def offset_of(token: int) -> int:
+    """The offset that a token stands for."""
+    return token - OFFSETS - LARGEST
+
+
 class OffsetHead(nn.Module):
     """Reads and writes offsets in pixels, and amounts, for the decoder.
 

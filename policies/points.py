@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from policies.measures import LARGEST, OFFSETS, origin_code
+from policies.measures import LARGEST, offset_of, offset_token, origin_code
 
 FAR = 48
 """CSS pixels beyond which an offset is not simple; nor are two offsets from an element that is larger."""
@@ -90,7 +90,7 @@ def can_tell(box: np.ndarray) -> bool:
 def offsets(box: np.ndarray, axis: int, side: str, extent: int) -> range:
     """Tokens of the offsets that stay within 0 .. ``extent`` - 1."""
     origin = _origins(box, axis)[side]
-    return range(OFFSETS + max(0, LARGEST - origin), OFFSETS + min(2 * LARGEST, LARGEST + extent - 1 - origin) + 1)
+    return range(offset_token(-origin), offset_token(extent - 1 - origin) + 1)
 
 
 def counts_from(box: np.ndarray, axis: int, side: str) -> int:
@@ -100,7 +100,7 @@ def counts_from(box: np.ndarray, axis: int, side: str) -> int:
 
 def coordinate(box: np.ndarray, axis: int, side: str, token: int) -> int:
     """What an offset amounts to, in CSS pixels."""
-    return _origins(box, axis)[side] + token - OFFSETS - LARGEST
+    return _origins(box, axis)[side] + offset_of(token)
 
 
 def _offset(coordinate: int, box: np.ndarray, axis: int, middle: bool) -> Offset:

@@ -11,7 +11,7 @@ import numpy as np
 
 from envs.action import PAGE, SIGNATURES, Action
 from policies.config import ProcessorConfig
-from policies.measures import LARGEST, OFFSETS, origin_code
+from policies.measures import FROM_ZERO, LARGEST, offset_token
 from policies.page import Unit
 from policies.points import counts_from, nearest
 from policies.steps import PIXEL_VERBS, VERBS, Kind, argument_kinds, starts_with_element, verb_bit, verb_bits
@@ -87,7 +87,7 @@ def action_steps(action: Action, source: Source, vocabulary: Vocabulary, config:
     for kind, argument in arguments:
         if kind == "string" and copy and config.amounts and (number := _amount(str(argument), source)) is not None:
             steps.append(Step(Kind.TEXT, symbols[AMOUNT]))
-            steps.append(Step(Kind.OFFSET, OFFSETS + LARGEST + number, allowed=origin_code(0, 0)))
+            steps.append(Step(Kind.OFFSET, offset_token(number), allowed=FROM_ZERO))
         elif kind.startswith("string"):
             first, inner, last = (Kind.LABELS, Kind.LABEL, NEXT) if several else (Kind.TEXT, Kind.TEXT, END)
             case = config.case and not several
@@ -122,8 +122,8 @@ def _point_steps(action: Action, source: Source, vocabulary: Vocabulary) -> Iter
         yield Step(Kind.POINT, places=[start.place])
         for axis, offset in enumerate((start.across, start.down)):
             yield Step(Kind.SIDE, vocabulary.symbols[offset.side or END])
-            token = OFFSETS + LARGEST + max(-LARGEST, min(LARGEST, offset.pixels))
-            yield Step(Kind.OFFSET, token, allowed=counts_from(source.boxes[start.place], axis, offset.side))
+            code = counts_from(source.boxes[start.place], axis, offset.side)
+            yield Step(Kind.OFFSET, offset_token(offset.pixels), allowed=code)
 
 
 def _amount(text: str, source: Source) -> int | None:

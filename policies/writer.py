@@ -15,7 +15,7 @@ import numpy as np
 from envs.action import PAGE, Action
 from envs.actuator import field_value
 from envs.html import Element
-from policies.measures import LARGEST, OFFSETS, origin_code
+from policies.measures import FROM_ZERO, LARGEST, offset_of, offset_token
 from policies.points import SIDES, coordinate, counts_from, offsets
 from policies.processor import Example, Processor
 from policies.steps import FREE_VERBS, PIXEL_VERBS, Kind, argument_kinds, verb_bit, verb_bits
@@ -129,7 +129,7 @@ class Writer:
         if self.kind != Kind.OFFSET:
             return range(0)
         if self._verb not in PIXEL_VERBS:
-            return range(OFFSETS, OFFSETS + 2 * LARGEST + 1)
+            return range(offset_token(-LARGEST), offset_token(LARGEST) + 1)
         axis = len(self._args) % 2
         extent = self.view.config.height if axis else self.view.config.width
         return offsets(self.view.boxes[self._place], axis, self._side, extent)
@@ -207,7 +207,7 @@ class Writer:
             self.kind = Kind.OFFSET
             self.allowed = counts_from(self.view.boxes[self._place], len(self._args) % 2, self._side)
         elif self.kind == Kind.OFFSET and self._verb not in PIXEL_VERBS:
-            self._args.append(str(token - OFFSETS - LARGEST))
+            self._args.append(str(offset_of(token)))
             self._next()
         elif self.kind == Kind.OFFSET:
             axis = len(self._args) % 2
@@ -222,7 +222,7 @@ class Writer:
         elif self.kind == Kind.TEXT and place < 0 and (mark := self._mark(token)):
             self._case = mark
         elif self.kind == Kind.TEXT and token == symbols[AMOUNT]:
-            self.kind, self.allowed = Kind.OFFSET, origin_code(0, 0)
+            self.kind, self.allowed = Kind.OFFSET, FROM_ZERO
         elif token in (symbols[END], symbols[NEXT]):
             self._args.append(self._written())
             self._next()
