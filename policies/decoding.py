@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +39,7 @@ class _Hypothesis(NamedTuple):
 
 @torch.inference_mode()
 def decode(model: WebAgentModel, processor: Processor, examples: Sequence[Example], *, beams: int = 1,
-           verbs: Sequence[str] = PAGE_VERBS) -> list[Decision]:  # fmt: skip
+           verbs: Sequence[str] = PAGE_VERBS, but: Collection[Action] = ()) -> list[Decision]:  # fmt: skip
     """Decides on the next action for each of several observations.
 
     Args:
@@ -48,22 +48,23 @@ def decode(model: WebAgentModel, processor: Processor, examples: Sequence[Exampl
         examples: encoded without an action.
         beams: hypotheses kept for each example; 1 is greedy.
         verbs: what may be done at all.
+        but: what may not be done; one beam alone finds little beside it.
 
     Returns:
         For each example the likeliest action found. Every one is of a form that the page takes; ``wait`` where the
         search came to no end.
     """
     if next(model.parameters()).device.type != "cpu":  # there a pass costs more than its padding
-        return _decode(model, processor, examples, beams, verbs)
+        return _decode(model, processor, examples, beams, verbs, but)
     decisions: dict[int, Decision] = {}
     for group in like_lengths(np.array([len(e) for e in examples], int), limit=BATCH_TOKENS, padding=BATCH_PADDING):
-        decided = _decode(model, processor, [examples[number] for number in group], beams, verbs)
+        decided = _decode(model, processor, [examples[number] for number in group], beams, verbs, but)
         decisions |= zip(group.tolist(), decided, strict=True)
     return [decisions[number] for number in range(len(examples))]
 
 
 def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Example], beams: int,
-            verbs: Sequence[str]) -> list[Decision]:  # fmt: skip
+            verbs: Sequence[str], but: Collection[Action]) -> list[Decision]:  # fmt: skip
     device = next(model.parameters()).device
     batch = {name: tensor.to(device) for name, tensor in processor.collate(examples).items()}
     (encoded,) = model.encode(batch)
@@ -111,7 +112,7 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
                 tokens = np.concatenate([tokens, OFFSETS + np.arange(far.shape[1])])
                 places = np.concatenate([places, np.full(far.shape[1], -1)])
         logp = scores.masked_fill(~open_, float("-inf")).log_softmax(-1)
-        best, index = logp.topk(min(beams, logp.shape[1]), dim=-1)
+        best, index = logp.topk(min(beams + len(but), logp.shape[1]), dim=-1)
 
         grown: list[list[tuple[float, int, int]]] = [[] for _ in examples]
         for row, hypothesis in enumerate(live):
@@ -120,12 +121,17 @@ def _decode(model: WebAgentModel, processor: Processor, examples: Sequence[Examp
                     grown[hypothesis.example].append((hypothesis.score + value, row, choice))
         following = []
         for number, candidates in enumerate(grown):
-            for score, row, choice in sorted(candidates, key=lambda c: -c[0])[:beams]:
+            kept = 0
+            for score, row, choice in sorted(candidates, key=lambda c: -c[0]):
                 writer = live[row].writer.fork()
                 token, place = int(tokens[choice]), int(places[choice])
                 writer.take(token, place)
+                if writer.action in but:
+                    continue
                 hypothesis = _Hypothesis(number, row, writer, score, token, place)
                 (done[number] if writer.action is not None else following).append(hypothesis)
+                if (kept := kept + 1) == beams:
+                    break
         # A hypothesis only gets less likely: what is behind a whole action already cannot overtake it.
         live = [h for h in following if not done[h.example] or h.score > max(d.score for d in done[h.example])]
         if not live:

@@ -11,15 +11,22 @@ import torch
 from envs.action import PAGE_VERBS, Action
 from envs.loop import Observation
 from policies import checkpoint
-from policies.decoding import decode
+from policies.decoding import Decision, decode
 from policies.images import ImageMode, check_mode, stand_in
 from policies.model import WebAgentModel
-from policies.processor import HistoryItem, Processor
+from policies.processor import Example, HistoryItem, Processor
 from policies.stepping import multiplies_bf16, prepare
 
 
+ALTERNATIVES = 4
+"""Beams of the search for another action, at least."""
+
+OFTEN = ("wait", "scroll", "hover")
+"""Verbs whose effect need not show in the page's html: they may be repeated."""
+
+
 class LearntPolicy:
-    """Decides by a network.
+    """Decides by a network. What left the page as it was is not done again before the page is another.
 
     Args:
         model: the network, put in evaluation mode.
@@ -64,6 +71,7 @@ class LearntPolicy:
         self._history: list[HistoryItem] = []
         self._frames: list[np.ndarray | None] = []
         self._noise = np.random.default_rng(0)
+        self._page, self._futile = b"", set[Action]()
         self.last_score: float | None = None
 
     def act(self, observation: Observation) -> Action:
@@ -72,6 +80,19 @@ class LearntPolicy:
         if self._history:
             self._history[-1] = self.processor.outcome(self._history[-1], observation)
         example = self.processor.encode(observation, self._history, self._frames)
-        action, self.last_score = decode(self.model, self.processor, [example], beams=self.beams, verbs=self.verbs)[0]
+        page = observation["html"].encode() + np.asarray(observation.get("boxes", ())).tobytes()
+        if page != self._page:
+            self._page, self._futile = page, set()
+        action, self.last_score = self._decide(example)
+        if action.verb not in OFTEN:
+            self._futile.add(action)
         self._history.append(self.processor.history_item(observation, action))
         return action
+
+    def _decide(self, example: Example) -> Decision:
+        (first,) = decode(self.model, self.processor, [example], beams=self.beams, verbs=self.verbs)
+        if first.action not in self._futile:
+            return first
+        beams = max(self.beams, ALTERNATIVES)
+        (other,) = decode(self.model, self.processor, [example], beams=beams, verbs=self.verbs, but=self._futile)
+        return other

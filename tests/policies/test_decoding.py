@@ -131,10 +131,45 @@ def test_more_beams_find_no_worse():
     assert sum(d.score for d in wide) >= sum(d.score for d in greedy)
 
 
+@pytest.mark.parametrize("beams", [1, 3])
+def test_what_is_ruled_out_is_not_decided(beams):
+    model, processor = parts(3)
+    examples = [processor.encode(page) for page in PAGES]
+    likeliest = decode(model, processor, examples, beams=beams)
+    for page, example, first in zip(PAGES, examples, likeliest, strict=True):
+        ruled_out = {first.action}
+        for _ in range(3):
+            (other,) = decode(model, processor, [example], beams=4, but=ruled_out)
+            assert other.action not in ruled_out
+            check(other.action, page)
+            ruled_out.add(other.action)
+
+
 def test_an_empty_page_still_gets_an_action():
     model, processor = parts(0)
     check(decode(model, processor, [processor.encode({"instruction": "", "html": "", "last_error": ""})])[0].action,
           {"html": ""})  # fmt: skip
+
+
+def test_policy_does_not_repeat_what_changed_nothing():
+    policy = LearntPolicy.from_checkpoint()
+    seen = {**LOGIN, "screenshot": np.full((210, 160, 3), 255, np.uint8)}
+    tried = [policy.act(seen) for _ in range(4)]
+    assert len({*tried}) == 4
+    for action in tried:
+        check(action, LOGIN)
+
+
+def test_policy_repeats_what_changed_something_and_what_may_not_show():
+    click, wait = Action("click", (0,)), Action("wait")
+    policy = LearntPolicy(*parts(0), image="none", verbs=("click",))
+
+    def act(html: str) -> Action:
+        return policy.act({"instruction": "Go", "html": html, "last_error": "", "screenshot": None})
+
+    assert [act(f"<button ref=0>{said}</button>") for said in ("Go", "Go", "Go on", "Go")] == [click, wait, click, click]
+    policy = LearntPolicy(*parts(0), image="none", verbs=("wait",))
+    assert [act("") for _ in range(3)] == [wait] * 3
 
 
 def test_policy_is_the_same_after_reset_and_sees_what_its_mode_says():
