@@ -17,7 +17,6 @@ from policies.model import WebAgentModel
 from policies.processor import Example, HistoryItem, Processor
 from policies.stepping import multiplies_bf16, prepare
 
-
 ALTERNATIVES = 4
 """Beams of the search for another action, at least."""
 
