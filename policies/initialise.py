@@ -60,17 +60,13 @@ def _mimetic(model: WebAgentModel) -> None:
 
 @torch.no_grad()
 def with_all_additions(model: WebAgentModel) -> WebAgentModel:
-    """Nearly the same function, with match features, ``alike`` and sums where the model is older than they.
-
-    Features begin as long as in a fresh network: those that began at zero were still at a fifth of the others' length
-    after a million samples, and little was made of them.
-    """
+    """Nearly the same function, with room for match features, ``alike`` and sums where the model is older than they."""
     config = replace(model.config, features=len(FEATURES), alike=model.config.alike or ALIKE, measures=True, sums=True)
     if not model.config.match or model.config == config:
         return model
     wider, state = type(model)(config), model.state_dict()
-    features = state["feature_embedding.weight"]
-    features = torch.cat([features, wider.feature_embedding.weight[:, features.shape[1] :].to(features)], 1)
+    missing = config.features - model.config.features
+    features = nn.functional.pad(state["feature_embedding.weight"], (0, missing))
     state["feature_embedding.weight"] = features
     if not model.config.alike:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("alike.")}

@@ -54,8 +54,6 @@ FEATURES = (
     "showed the smallest", "showed the largest",
     # what stands elsewhere as the label of the first field that is empty does: beside it may be what the field wants
     "label of the next field",
-    # where the page has as many numbers as the instruction, of each beside the one at its place there
-    "number below its counterpart", "number above its counterpart",
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
@@ -124,9 +122,7 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     _shapes(here, page, {*_keys(instruction)})
     _ids(here, page, _written(instruction))
     _extremes(here, page)
-    asked = _amounts(_written(instruction))
-    _compared(here, page, asked)
-    _counterparts(here, page, asked)
+    _compared(here, page, _amounts(_written(instruction)))
     _showed(here, page, {ref: amounts[0] for ref, text in (shown or {}).items() if (amounts := _amounts(text))})
     _next_label(here, page)
     ordinals = {int(found[1]) for key in _keys(instruction) if (found := _ORDINAL.fullmatch(key))}
@@ -332,20 +328,6 @@ def _compared(rows: np.ndarray, page: Sequence[Unit], asked: tuple[float, ...]) 
         if asked and figures:
             row[_F["number below those asked for"]] = max(figures) < min(asked)
             row[_F["number above those asked for"]] = min(figures) > max(asked)
-
-
-def _counterparts(rows: np.ndarray, page: Sequence[Unit], asked: tuple[float, ...]) -> None:
-    shown = {id(u.element): figures for u in page if u.opens and u.element and (figures := _figures(u.element))}
-    if len(shown) != len(asked) or any(len(figures) > 1 for figures in shown.values()):
-        return
-    differs = {
-        element: _F["number below its counterpart" if figure < other else "number above its counterpart"]
-        for (element, (figure,)), other in zip(shown.items(), asked, strict=True)
-        if figure != other
-    }
-    for row, unit in zip(rows, page, strict=True):
-        if (unit.opens or unit.part == "text") and id(unit.element) in differs:
-            row[differs[id(unit.element)]] = 1
 
 
 def _showed(rows: np.ndarray, page: Sequence[Unit], shown: Mapping[int, float]) -> None:

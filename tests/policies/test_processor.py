@@ -250,19 +250,6 @@ def test_numbers_are_compared_with_those_asked_for():
     assert said("On 2016-03-15", "1") == {"below"}
 
 
-def test_numbers_are_compared_one_by_one_with_as_many_that_are_asked_for():
-    def said(asked: str, *shown: str) -> list[set[str]]:
-        html = "".join(f"<i></i><span ref={number}>{text}</span>" for number, text in enumerate(shown))
-        page = {"instruction": asked, "html": html, "last_error": ""}
-        marks = (features(Processor(ProcessorConfig(), OWN), page, number, []) for number in range(len(shown)))
-        return [{name.split()[1] for name in found if name.endswith("its counterpart")} for found in marks]
-
-    assert said("Set them to [10,16,-3].", "10", "0", "20") == [set(), {"below"}, {"above"}]
-    assert said("Set them to [10,16].", "10", "0", "20") == [set()] * 3
-    assert said("Set them to [10,16].", "7", "6 of 20") == [set()] * 2
-    assert said("Set it.", "20") == [set()]
-
-
 def test_the_label_of_the_next_field_is_found_elsewhere():
     page = {
         "instruction": "Fill in the form.",
