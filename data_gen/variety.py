@@ -27,6 +27,9 @@ BACK = {"ArrowLeft": "ArrowRight", "ArrowRight": "ArrowLeft", "ArrowUp": "ArrowD
 MISS = 6.0
 """CSS pixels by which a mistaken pixel is off, across and down: the standard deviation."""
 
+NEAR = 3
+"""Elements between the right end of a drag and a mistaken one, at most; the right one is among them."""
+
 _REF = re.compile(r"(<[a-z][a-z0-9-]* ref=)(\d+)")
 
 
@@ -74,6 +77,8 @@ class Stray:
         elements = [element for element in parse_html(observation["html"]).walk() if element.verbs]
         if not elements:
             return Action("wait")
+        if action.verb == "drag":
+            return self._drag_elsewhere(action, [e.ref for e in elements if e.ref is not None and "drag" in e.verbs])
         element = self._choose(elements)
         if "type" in element.verbs:
             return Action("type", (element.ref, self._choose(observation["instruction"].split() or ["a"])))
@@ -82,6 +87,14 @@ class Stray:
         if "click" not in element.verbs:
             return Action("wait")
         return Action("click", (element.ref,))
+
+    def _drag_elsewhere(self, action: Action, refs: list[int]) -> Action:
+        """The same drag, but from or to an element ``NEAR`` the right one."""
+        ends = list(action.refs)
+        wrong = int(self._random.integers(2))
+        at = refs.index(ends[wrong])
+        ends[wrong] = self._choose(refs[max(0, at - NEAR) : at + NEAR + 1])
+        return Action("drag", tuple(ends))
 
     def _choose(self, items: list[Any]) -> Any:
         return items[int(self._random.integers(len(items)))]

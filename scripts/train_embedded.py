@@ -92,7 +92,9 @@ MISSED = {
     "use-slider-2": 2_000,
     "bisect-angle": 1_500,
     "right-angle": 1_500,
+    "daily-calendar": 1_500,
     "form-sequence": 1_000,
+    "drag-sort-numbers": 800,
 }
 """Demonstrations with, nine times in ten, a mistake to recover from, such as a pixel missed by a little."""
 

@@ -238,6 +238,18 @@ def test_the_expert_turns_round_after_a_press_the_wrong_way(tmp_path):
         assert rows[n + 1]["action"] == rows[n]["label"]
 
 
+def test_the_expert_recovers_from_a_drag_to_another_place(tmp_path):
+    folder = collect(config(tmp_path / "data", tasks=("daily-calendar",), recovery=1.0, episodes=12, screenshot=False))
+    rows = read_dataset(folder).to_pylist()
+    dragged = [row for row in rows if row["source"] == "noise" and row["label"].startswith("drag ")]
+    assert dragged
+    for row in dragged:
+        done, right = (Action.parse(row[name]) for name in ("action", "label"))
+        assert done.verb == "drag"
+        assert any(end == meant for end, meant in zip(done.refs, right.refs, strict=True)), "one end is the right one"
+    assert any(row["action"] != row["label"] for row in dragged)
+
+
 def test_episodes_vary_as_asked(tmp_path):
     settings = {"renumber": 0.5, "resize": 0.5, "episodes": 12, "shard_episodes": 6}
     folder = collect(config(tmp_path / "data", **settings))
