@@ -87,6 +87,9 @@ class ModelConfig:
     """Embeddings of where elements are and how large numbers are. Goes with ``match``."""
     sums: bool = True
     """A typed number can be a sum, a difference or a product of numbers on the page. Goes with ``copy``."""
+    sight: bool = False
+    """In training the picture alone, too, has to tell which element is acted on (``policies.sight``). Goes with
+    ``copy`` and a ViT."""
     mimetic: bool = True
     """Half of the attention heads begin by looking for their like, the others at their neighbours."""
 

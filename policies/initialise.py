@@ -59,9 +59,16 @@ def _mimetic(model: WebAgentModel) -> None:
 
 
 @torch.no_grad()
-def with_all_additions(model: WebAgentModel) -> WebAgentModel:
-    """Nearly the same function, with room for match features, ``alike`` and sums where the model is older than they."""
-    config = replace(model.config, features=len(FEATURES), alike=model.config.alike or ALIKE, measures=True, sums=True)
+def with_all_additions(model: WebAgentModel, sight: bool = False) -> WebAgentModel:
+    """Nearly the same function, with room for match features, ``alike`` and sums where the model is older than they.
+
+    Args:
+        model: an earlier one.
+        sight: whether the lesson of that name is to be taken.
+    """
+    config = replace(
+        model.config, features=len(FEATURES), alike=model.config.alike or ALIKE, measures=True, sums=True, sight=sight
+    )
     if not model.config.match or model.config == config:
         return model
     wider, state = type(model)(config), model.state_dict()
@@ -76,7 +83,9 @@ def with_all_additions(model: WebAgentModel) -> WebAgentModel:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("measures.")}
     if model.config.copy and not model.config.sums:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if ".calculate." in name}
-    wider.load_state_dict(state)
+    fresh = wider.state_dict() if sight and not model.config.sight else {}
+    state = {name: tensor for name, tensor in state.items() if sight or not name.startswith("sight.")}
+    wider.load_state_dict(state | {name: tensor for name, tensor in fresh.items() if name.startswith("sight.")})
     return wider.to(features.device)
 
 

@@ -11,6 +11,7 @@ Additions:
     alike    the same for words that are alike, by vectors that are learnt: ``policies.alike``
     measures boxes and numbers as quantities: ``policies.measures``
     sums     numbers that are worked out from others: ``policies.measures``
+    sight    in training the picture alone, too, has to tell the element: ``policies.sight``
     mimetic  attention that begins by looking for its like, or at its neighbours (Trockman and Kolter 2023)
 """
 
@@ -32,6 +33,7 @@ from policies.alike import Alike
 from policies.config import ModelConfig
 from policies.initialise import initialise
 from policies.measures import NONE, OFFSETS, Measures, OffsetHead
+from policies.sight import Sight
 from policies.stepping import run_decoder, run_encoder
 from policies.steps import Kind
 
@@ -51,6 +53,8 @@ class Output(NamedTuple):
     """Negative log-likelihood of each action, float32 [B]."""
     correct: Tensor
     """Whether every step of the action is the likeliest, given those before it; bool [B]."""
+    sight: Tensor | None = None
+    """What the picture alone lost (``policies.sight``), float32 [B]; None without that lesson."""
 
 
 class Encoded(NamedTuple):
@@ -90,6 +94,7 @@ class WebAgentModel(nn.Module):
             self.vit.patch_embed.proj = PatchProjection(self.vit.patch_embed.proj)
             self.image_in = nn.Linear(self.vit.num_features, width)
             self.frame_embedding = nn.Embedding(config.frames, width)
+            self.sight = Sight(width) if config.sight and config.copy else None
             mean, std = torch.tensor(config.pixel_mean), torch.tensor(config.pixel_std)
             self.register_buffer("pixel_mean", 255 * mean.view(1, 3, 1, 1), persistent=False)
             self.register_buffer("pixel_std", 255 * std.view(1, 3, 1, 1), persistent=False)
@@ -149,7 +154,9 @@ class WebAgentModel(nn.Module):
         Returns:
             Of all examples, block after block.
         """
-        encoded = self.encode(*blocks)
+        inputs = self.embed(*blocks)
+        sight = self._sight(inputs, blocks)
+        encoded = self._encoded(inputs, blocks)
         first = [block["positions"][:, :-1, 0] for block in blocks]
         inputs = self.decoder_inputs(encoded, [block["tokens"][:, :-1] for block in blocks], first)
         real = [block["kinds"] >= 0 for block in blocks]
@@ -178,7 +185,7 @@ class WebAgentModel(nn.Module):
         count = sum(len(steps) for steps in real)
         per_sample = total.new_zeros(count).index_add(0, row, total - picked)
         wrong = torch.zeros(count, device=row.device).index_add(0, row, (~right).float())
-        return Output(per_sample.mean(), per_sample, wrong == 0)
+        return Output(per_sample.mean(), per_sample, wrong == 0, sight)
 
     def _pointed(self, hidden: Tensor, encoded: Encoded, block: dict[str, Tensor],
                  real: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
@@ -197,12 +204,31 @@ class WebAgentModel(nn.Module):
 
     def encode(self, *blocks: dict[str, Tensor]) -> list[Encoded]:
         """Runs the ViT, where a block has frames, and the encoder."""
-        inputs, masks = zip(*self.embed(*blocks), strict=True)
+        return self._encoded(self.embed(*blocks), blocks)
+
+    def _encoded(self, embedded: Sequence[tuple[Tensor, Tensor]], blocks: Sequence[dict[str, Tensor]]) -> list[Encoded]:
+        inputs, masks = zip(*embedded, strict=True)
         found = []
         for block, hidden, mask in zip(blocks, run_encoder(self.t5, inputs, masks), masks, strict=True):
             text = hidden[:, -block["input_ids"].shape[1] :]
             found.append(Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text))
         return found
+
+    def _sight(self, embedded: Sequence[tuple[Tensor, Tensor]], blocks: Sequence[dict[str, Tensor]]) -> Tensor | None:
+        """What the picture alone loses, of all examples, block after block."""
+        if not self.config.vit or self.sight is None:
+            return None
+        lost = []
+        for (inputs, mask), block in zip(embedded, blocks, strict=True):
+            before = inputs.shape[1] - block["input_ids"].shape[1]
+            if before:
+                pictures, shown = inputs[:, before - self._frame_tokens : before], mask[:, before - 1].bool()
+            else:
+                pictures, shown = inputs.new_zeros(len(inputs), 1, inputs.shape[-1]), mask.new_zeros(len(mask)).bool()
+            begun = block["positions"][:, 0].masked_fill(block["kinds"][:, :1] != Kind.START, -1)
+            text = self.t5.shared(block["input_ids"]).detach()
+            lost.append(self.sight(pictures, shown, text, block["words"], block["verbs"], begun))
+        return torch.cat(lost)
 
     def embed(self, *blocks: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
         """The encoder's input, float [B, S, d_model], images before text, and its mask, bool [B, S], of each block."""
@@ -339,6 +365,12 @@ class WebAgentModel(nn.Module):
             )
             groups.setdefault((rate, decay), []).append(parameter)
         return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+
+    @property
+    def _frame_tokens(self) -> int:
+        """Image tokens of one screenshot."""
+        patches, first = self.vit.patch_embed.num_patches, self.vit.num_prefix_tokens
+        return {"local": patches, "temporal": 1, "both": first + patches}[self.config.image_tokens]
 
     def _pictures(self, batch: dict[str, Tensor], size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Image tokens [B, frames * tokens of a frame, d_model], and which of them there are, bool.

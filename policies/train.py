@@ -90,6 +90,9 @@ class TrainConfig:
     """What a network from scratch gets of each screenshot: a token a patch, one for the whole, or both."""
     image: ImageMode = "real"
     """What stands in for the screenshots, to find out what they bring: nothing, white pages or noise."""
+    sight: float = 0.0
+    """Weight of a second loss, such as 1, by which the ViT learns to tell from the picture alone which element is acted
+    on. Where only the picture tells, cloning alone can stay at chance for thousands of steps."""
     image_dropout: float = 0.1
     """Share of steps without screenshots, so that the policy also works without; at 1 none is ever read."""
     bf16: bool | None = None
@@ -150,7 +153,7 @@ def train(config: TrainConfig) -> Path:
     if main and not config.resume:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
-            model, knows = with_all_additions(earlier), bool(earlier.config.alike)
+            model, knows = with_all_additions(earlier, config.sight > 0), bool(earlier.config.alike)
             knowing = replace(processor.config, case=True, outcomes=True, amounts=True)
             processor = Processor(knowing, processor.vocabulary)
             if config.new_vocabulary:
@@ -201,6 +204,8 @@ def train(config: TrainConfig) -> Path:
             output = network(*blocks)
         loss = output.per_sample_loss.sum()
         figures = torch.stack([loss.detach(), output.correct.sum()])
+        if output.sight is not None:
+            loss = loss + config.sight * output.sight.sum()
         return loss * world / config.batch_size, figures  # devices average; the step needs their sum
 
     image: ImageMode = config.image if config.image_dropout < 1 else "none"
@@ -282,7 +287,7 @@ def new_model(config: TrainConfig, processor: Processor) -> WebAgentModel:
     """The network at the start, from pretrained parts where some are given."""
     torch.manual_seed(entropy(config.seed))
     shape = {name: getattr(processor.config, name) for name in ("frames", "height", "width", "copy", "match")}
-    shape |= {"mimetic": config.mimetic, "image_tokens": config.image_tokens}
+    shape |= {"mimetic": config.mimetic, "image_tokens": config.image_tokens, "sight": config.sight > 0}
     if config.t5 or config.vit:
         return WebAgentModel.from_pretrained_parts(
             config.t5 or "", config.vit or "", config.size, processor.vocab_size, **shape
