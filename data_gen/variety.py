@@ -28,7 +28,7 @@ MISS = 6.0
 """CSS pixels by which a mistaken pixel is off, across and down: the standard deviation."""
 
 NEAR = 3
-"""Elements between the right end of a drag and a mistaken one, at most; the right one is among them."""
+"""Elements that a mistaken end of a drag is from the right one, at most; 0 makes no mistake."""
 
 _REF = re.compile(r"(<[a-z][a-z0-9-]* ref=)(\d+)")
 
@@ -89,7 +89,7 @@ class Stray:
         return Action("click", (element.ref,))
 
     def _drag_elsewhere(self, action: Action, refs: list[int]) -> Action:
-        """The same drag, but from or to an element ``NEAR`` the right one."""
+        """The same drag, but from or to an element at most ``NEAR`` places from the right one."""
         ends = list(action.refs)
         wrong = int(self._random.integers(2))
         at = refs.index(ends[wrong])

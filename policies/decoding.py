@@ -11,9 +11,10 @@ import torch
 from envs.action import PAGE_VERBS, Action
 from policies.batches import like_lengths
 from policies.measures import OFFSETS
-from policies.model import NEVER, Encoded, WebAgentModel
+from policies.model import Encoded, WebAgentModel
 from policies.processor import Example, Processor
 from policies.stepping import DecoderSteps
+from policies.steps import NEVER
 from policies.writer import View, Writer
 
 BATCH_TOKENS, BATCH_PADDING = 4096, 256

@@ -83,9 +83,11 @@ def with_all_additions(model: WebAgentModel, sight: bool = False) -> WebAgentMod
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("measures.")}
     if model.config.copy and not model.config.sums:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if ".calculate." in name}
-    fresh = wider.state_dict() if sight and not model.config.sight else {}
-    state = {name: tensor for name, tensor in state.items() if sight or not name.startswith("sight.")}
-    wider.load_state_dict(state | {name: tensor for name, tensor in fresh.items() if name.startswith("sight.")})
+    if sight and not model.config.sight:
+        state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("sight.")}
+    if not sight:
+        state = {name: tensor for name, tensor in state.items() if not name.startswith("sight.")}
+    wider.load_state_dict(state)
     return wider.to(features.device)
 
 

@@ -35,13 +35,10 @@ from policies.initialise import initialise
 from policies.measures import NONE, OFFSETS, Measures, OffsetHead
 from policies.sight import Sight
 from policies.stepping import run_decoder, run_encoder
-from policies.steps import Kind
+from policies.steps import NEVER, Kind
 
 FAST = ("relative_attention_bias.weight", "shared.weight", "meaning.weight", "measures.project.weight")
 """Weights that learn at ten times the rate of the others; the reasons are at ``parameter_groups``."""
-
-NEVER = -1e9
-"""Logit of what is not allowed. Finite, so that a row with nothing allowed has no NaN in its gradient."""
 
 
 class Output(NamedTuple):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-NEVER = -1e9
+from policies.steps import NEVER
 
 
 class Sight(nn.Module):

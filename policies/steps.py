@@ -25,6 +25,9 @@ REF_VERBS = tuple(verb for verb, kinds in SIGNATURES.items() if kinds and kinds[
 FREE_VERBS = tuple(verb for verb in VERBS if verb not in REF_VERBS)
 PIXEL_VERBS = tuple(verb for verb in FREE_VERBS if "pixel" in SIGNATURES[verb])
 
+NEVER = -1e9
+"""Logit of what is not allowed. Finite, so that a row with nothing allowed has no NaN in its gradient."""
+
 
 class Kind(IntEnum):
     """What a step decides. The order is that of the rows of the vocabulary masks."""
