@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -24,6 +25,8 @@ from data_gen.dataset import decode_screenshot, read_dataset
 from envs.action import Action
 from policies import tokens
 from policies.images import ImageMode, stand_in
+from policies.matching import OF_THE_PAST, PAST
+from policies.measures import NONE
 from policies.processor import Example, Processor, TargetError, history_item, outcome
 
 COLUMNS = ["episode_id", "step", "task", "instruction", "html", "boxes", "refs", "screenshot", "last_error", "action",
@@ -119,29 +122,65 @@ class Samples:
             image=image,
         )
 
-    def collate(
-        self, rows: np.ndarray, pictures: bool = True, noise: np.random.Generator | None = None
-    ) -> dict[str, torch.Tensor]:
+    def collate(self, rows: np.ndarray, pictures: bool = True, noise: np.random.Generator | None = None, *,
+                forgets: float = 0.0, borrows: float = 0.0) -> dict[str, torch.Tensor]:  # fmt: skip
         """One padded block, its frames decoded; without ``pictures`` no screenshot is looked at.
 
         Args:
             rows: of the block.
             pictures: whether there are any.
-            noise: draws those that are noise.
+            noise: draws those that are noise, which rows forget, and which borrow.
+            forgets: share of the rows whose history is hidden.
+            borrows: share of the rows without screenshots that get one of another row of their task.
         """
         examples = [self.examples[row] for row in rows.tolist()]
+        noise = noise or np.random.default_rng(0)
         if pictures and self.image != "none":
-            noise = noise or np.random.default_rng(0)
             pairs = zip(examples, rows, strict=True)
-            examples = [replace(example, frames=self._frames(row, noise)) for example, row in pairs]
-        return self.processor.collate(examples)
+            examples = [replace(example, frames=self._frames(row, noise, borrows)) for example, row in pairs]
+        batch = self.processor.collate(examples)
+        return hide_history(batch, torch.from_numpy(noise.random(len(rows)) < forgets)) if forgets else batch
 
-    def _frames(self, row: int, noise: np.random.Generator) -> list[np.ndarray | None]:
-        frames: list[np.ndarray | None] = []
-        for earlier in range(row - self.processor.config.frames + 1, row + 1):
-            png = self.screenshots[earlier].as_py() if earlier >= self.starts[row] else None
-            frames.append(None if png is None else stand_in(decode_screenshot(png), self.image, noise))
-        return frames
+    def _frames(self, row: int, noise: np.random.Generator, borrows: float) -> list[np.ndarray | None]:
+        numbers = range(row - self.processor.config.frames + 1, row + 1)
+        pngs = [self.screenshots[number].as_py() if number >= self.starts[row] else None for number in numbers]
+        if borrows and not any(pngs) and noise.random() < borrows and len(shown := self._shown[self.tasks[row]]):
+            pngs = [self.screenshots[int(noise.choice(shown))].as_py() for _ in pngs]
+        return [stand_in(decode_screenshot(png), self.image, noise) if png else None for png in pngs]
+
+    @cached_property
+    def _shown(self) -> dict[str, np.ndarray]:
+        """The rows with a screenshot, by task."""
+        there = ~self.screenshots.is_null().to_numpy()
+        return {task: np.flatnonzero(there & (self.tasks == task)) for task in np.unique(self.tasks)}
+
+
+def hide_history(batch: dict[str, torch.Tensor], rows: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Hides the past of some rows, all but that there is one, and what match features tell of it.
+
+    Cloning learns to do again what was done last where that is mostly right, as with arrow keys, and not to look (de
+    Haan et al. 2019, arXiv 1905.11979). Where the past is sometimes hidden, it has to look: ChauffeurNet's dropout of
+    past motion (Bansal et al. 2018, arXiv 1812.03079).
+
+    Args:
+        batch: as ``Processor.collate`` gives it.
+        rows: which, bool [B]. One whose action is copied from its history keeps it.
+    """
+    features = batch["features"]
+    past = features[..., PAST] > 0
+    hidden = past & (past.cumsum(1) > 1)
+    at = batch["positions"].clamp(min=0).flatten(1)
+    copied = hidden.gather(1, at) & (batch["positions"].flatten(1) >= 0)
+    rows = rows & ~copied.any(1)
+    hidden = hidden & rows[:, None]
+    known = torch.ones(features.shape[-1], dtype=features.dtype)
+    known[OF_THE_PAST] = 0
+    return batch | {
+        "attention_mask": batch["attention_mask"] & ~hidden,
+        "words": batch["words"] & ~hidden,
+        "measured": batch["measured"].masked_fill(hidden[..., None], NONE),
+        "features": torch.where(rows[:, None, None], features * known, features),
+    }
 
 
 def _encode(processor: Processor, rows: list[dict[str, Any]]) -> list[Example | None]:

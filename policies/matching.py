@@ -54,11 +54,18 @@ FEATURES = (
     "showed the smallest", "showed the largest",
     # what stands elsewhere as the label of the first field that is empty does: beside it may be what the field wants
     "label of the next field",
+    # where the page has as many numbers as the instruction, of each beside the one at its place there
+    "number below its counterpart", "number above its counterpart",
+    # and of what can be acted on between two such numbers, beside the second: the slider above its value
+    "its number below the counterpart", "its number above the counterpart",
 )  # fmt: skip
 """In order; a network knows the first so many. The reverse of a word's feature has the same number: the part tells them
 apart."""
 
 _F = {name: number for number, name in enumerate(FEATURES)}
+PAST = _F["in the history part"]
+"""What is told of the past: this feature's units, and ``OF_THE_PAST`` of the others."""
+OF_THE_PAST = [_F[f] for f in ("in history", "acted on", "acted on last", "showed the smallest", "showed the largest")]
 _LONGEST_NAME = 12
 _LONGEST_LABEL = 40
 FIELDS = ("input", "textarea", "select")
@@ -122,7 +129,9 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     _shapes(here, page, {*_keys(instruction)})
     _ids(here, page, _written(instruction))
     _extremes(here, page)
-    _compared(here, page, _amounts(_written(instruction)))
+    asked = _amounts(_written(instruction))
+    _compared(here, page, asked)
+    _counterparts(here, page, asked)
     _showed(here, page, {ref: amounts[0] for ref, text in (shown or {}).items() if (amounts := _amounts(text))})
     _next_label(here, page)
     ordinals = {int(found[1]) for key in _keys(instruction) if (found := _ORDINAL.fullmatch(key))}
@@ -328,6 +337,31 @@ def _compared(rows: np.ndarray, page: Sequence[Unit], asked: tuple[float, ...]) 
         if asked and figures:
             row[_F["number below those asked for"]] = max(figures) < min(asked)
             row[_F["number above those asked for"]] = min(figures) > max(asked)
+
+
+def _counterparts(rows: np.ndarray, page: Sequence[Unit], asked: tuple[float, ...]) -> None:
+    shown = {id(u.element): figures for u in page if u.opens and u.element and (figures := _figures(u.element))}
+    if len(shown) != len(asked) or any(len(figures) > 1 for figures in shown.values()):
+        return
+    wanted = iter(asked)
+    marks: dict[int, int] = {}
+    controls: list[int] = []
+    for unit in page:
+        if not unit.opens or unit.element is None:
+            continue
+        key = id(unit.element)
+        if key not in shown:
+            controls += [key] if unit.element.verbs else []
+            continue
+        (figure,), other = shown[key], next(wanted)
+        if figure != other:
+            which = "below" if figure < other else "above"
+            marks[key] = _F[f"number {which} its counterpart"]
+            marks |= dict.fromkeys(controls, _F[f"its number {which} the counterpart"])
+        controls = []
+    for row, unit in zip(rows, page, strict=True):
+        if (unit.opens or unit.part == "text") and id(unit.element) in marks:
+            row[marks[id(unit.element)]] = 1
 
 
 def _showed(rows: np.ndarray, page: Sequence[Unit], shown: Mapping[int, float]) -> None:

@@ -83,13 +83,19 @@ class TrainConfig:
     weight_decay: float = 0.01
     """Of AdamW, whose betas are 0.9 and 0.98."""
     clip: float = 1.0
-    """Longest gradient."""
+    """Longest gradient; that of the head of offsets is clipped by itself."""
     ema: float = 0.999
     """Decay of the average of the weights, which is what is evaluated and saved."""
     image_tokens: Literal["local", "temporal", "both"] = "local"
     """What a network from scratch gets of each screenshot: a token a patch, one for the whole, or both."""
     image: ImageMode = "real"
     """What stands in for the screenshots, to find out what they bring: nothing, white pages or noise."""
+    borrowed: float = 0.0
+    """Share of the samples without screenshots, such as 0.65, that get one of another page of their task. Where most
+    demonstrations have none, it has to be learnt that a picture may say nothing, or what the ViT sees disturbs."""
+    history_dropout: float = 0.0
+    """Share of the samples, such as 0.3, whose past actions are hidden. Where the last action mostly tells the next, as
+    with arrow keys, cloning learns to repeat itself; this makes it look at the page."""
     sight: float = 0.0
     """Weight of a second loss, such as 1, by which the ViT learns to tell from the picture alone which element is acted
     on. Where only the picture tells, cloning alone can stay at chance for thousands of steps."""
@@ -143,6 +149,8 @@ def train(config: TrainConfig) -> Path:
         raise TrainError("--init brings a whole policy: leave out --t5 and --vit")
     if config.new_vocabulary and not config.init:
         raise TrainError("--new-vocabulary goes with --init: a training from nothing learns its vocabulary anyway")
+    if config.sight and (config.image == "none" or config.image_dropout >= 1):
+        raise TrainError("--sight is a lesson by screenshots: leave out --image none and --image-dropout 1")
     if config.vit_training == "lora" and not config.lora:
         raise TrainError("--vit-training lora needs the rank of the adapters: give --lora, such as --lora 16")
     table = read_trajectories(config.data)
@@ -196,7 +204,8 @@ def train(config: TrainConfig) -> Path:
         step, rows = item
         noise, rows = np.random.default_rng((config.seed, step, rank)), rows[rank::world]
         cuts = passes(data.lengths[rows], config.micro_tokens, config.padding, threads if lanes else 1)
-        return [[data.collate(rows[b], with_pictures(config, step), noise) for b in blocks] for blocks in cuts]
+        pictures, chances = with_pictures(config, step), {"forgets": config.history_dropout, "borrows": config.borrowed}
+        return [[data.collate(rows[b], pictures, noise, **chances) for b in blocks] for blocks in cuts]
 
     def losses(blocks: list[dict[str, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
         blocks = [{name: tensor.to(device, non_blocking=True) for name, tensor in block.items()} for block in blocks]
@@ -220,6 +229,9 @@ def train(config: TrainConfig) -> Path:
 
     if config.init and not run.step:
         evaluate()  # what the earlier stage has learnt already needs few samples
+    # The head of offsets has the longest gradients by far; clipped together, they would shorten all others.
+    heads = {name: name.startswith("offset_head.") for name, _ in model.named_parameters()}
+    clipped = [[model.get_parameter(name) for name in heads if heads[name] == its] for its in (False, True)]
     begun, end = run.step, min(config.stop_at or config.steps, config.steps)
     sums, samples, tokens, ticked, saved = torch.zeros(2, device=device), 0, 0, time.monotonic(), time.monotonic()
     with Log(config.out, run.step, config.steps) if main else nullcontext() as log:
@@ -242,7 +254,7 @@ def train(config: TrainConfig) -> Path:
                             loss, figures = losses(blocks)
                             loss.backward()
                         sums += figures
-                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+                norm, _ = (torch.nn.utils.clip_grad_norm_(part, config.clip) for part in clipped)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
                 with torch.no_grad():  # the average follows quickly at first, when the weights are far from good

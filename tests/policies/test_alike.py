@@ -6,6 +6,7 @@ import torch
 from envs.action import Action
 from policies.config import ModelConfig, ProcessorConfig
 from policies.initialise import with_all_additions
+from policies.matching import FEATURES
 from policies.model import WebAgentModel
 from policies.processor import Processor
 from tests.policies.pages import OWN, TINY
@@ -77,3 +78,10 @@ def test_an_older_model_goes_on_with_room_for_it():
     batch = processor.collate([example(processor, np.random.default_rng(1)) for _ in range(4)])
     assert (wider(batch).per_sample_loss - older(batch).per_sample_loss).abs().max() < 0.5
     assert with_all_additions(wider) is wider
+
+
+def test_features_that_an_older_model_did_not_know_begin_as_long_as_the_others():
+    older = model(Processor(ProcessorConfig(), OWN), features=len(FEATURES) - 2)
+    known, weights = older.feature_embedding.weight, with_all_additions(older).feature_embedding.weight
+    assert torch.equal(weights[:, :-2], known)
+    assert (weights[:, -2:].norm(dim=0) / known.norm(dim=0).mean() - 1).abs().max() < 0.5

@@ -250,6 +250,28 @@ def test_numbers_are_compared_with_those_asked_for():
     assert said("On 2016-03-15", "1") == {"below"}
 
 
+def test_numbers_are_compared_one_by_one_with_as_many_that_are_asked_for():
+    def said(asked: str, *shown: str) -> list[set[str]]:
+        html = "".join(f"<i></i><span ref={number}>{text}</span>" for number, text in enumerate(shown))
+        page = {"instruction": asked, "html": html, "last_error": ""}
+        marks = (features(Processor(ProcessorConfig(), OWN), page, number, []) for number in range(len(shown)))
+        return [{name.split()[1] for name in found if name.endswith("its counterpart")} for found in marks]
+
+    assert said("Set them to [10,16,-3].", "10", "0", "20") == [set(), {"below"}, {"above"}]
+    assert said("Set them to [10,16].", "10", "0", "20") == [set()] * 3
+    assert said("Set them to [10,16].", "7", "6 of 20") == [set()] * 2
+    assert said("Set it.", "20") == [set()]
+
+
+def test_a_control_knows_of_the_number_after_it_what_the_number_does():
+    html = "".join(f"<input ref={number}><p id=shown>{text}</p>" for number, text in enumerate(("10", "0", "20")))
+    page = {"instruction": "Set them to [10,16,-3].", "html": f"{html}<button ref=3>Go</button>", "last_error": ""}
+    marks = [features(Processor(ProcessorConfig(), OWN), page, number, []) for number in range(4)]
+    of_a_control = [{name for name in found if name.startswith("its number")} for found in marks]
+    below, above = {"its number below the counterpart"}, {"its number above the counterpart"}
+    assert of_a_control == [set(), below, above, set()]
+
+
 def test_the_label_of_the_next_field_is_found_elsewhere():
     page = {
         "instruction": "Fill in the form.",

@@ -120,11 +120,19 @@ def test_a_later_stage_learns_words_of_its_own_and_keeps_what_the_earlier_knew(c
         train(replace(config, out=tmp_path / "nothing", new_vocabulary=True))
 
 
+@pytest.mark.parametrize("without", [{"image": "none"}, {"image_dropout": 1.0}])
+def test_there_is_nothing_to_see_without_screenshots(config, without):
+    with pytest.raises(TrainError, match="--sight is a lesson by screenshots"):
+        train(replace(config, sight=1.0, **without))
+    assert not config.out.exists()
+
+
 @pytest.fixture
 def config(dataset, tmp_path) -> TrainConfig:
     return TrainConfig(
         data=(dataset,), out=tmp_path / "run", size="tiny", steps=8, batch_size=8, warmup=0.25, eval_every=3,
-        image_dropout=0.5, processor=ProcessorConfig(vocab_size=512), save_minutes=1000,
+        image_dropout=0.5, history_dropout=0.3, borrowed=0.5, processor=ProcessorConfig(vocab_size=512),
+        save_minutes=1000,
     )  # fmt: skip
 
 
@@ -430,6 +438,22 @@ def test_screenshots_reach_the_batch_unless_dropped(samples):
     seen, unseen = data.collate(rows), data.collate(rows, pictures=False)
     assert not any(torch.is_tensor(tensor) and tensor.numel() >= 210 * 160 for tensor in unseen.values())
     assert any(tensor.numel() >= 2 * 210 * 160 * 3 for tensor in seen.values())
+
+
+def test_rows_without_screenshots_borrow_those_of_their_task(samples):
+    whole, _ = samples
+    clicks, types = (
+        np.flatnonzero((whole.tasks == task) & (whole.lengths > 0)) for task in ("click-button", "enter-text")
+    )
+    pngs = [png if number == clicks[0] else None for number, png in enumerate(whole.screenshots.to_pylist())]
+    data = replace(whole, screenshots=pa.chunked_array([pa.array(pngs, pa.binary())]))
+    rows, random = np.array([*clicks[1:9], types[0]]), np.random.default_rng(0)
+    borrowed = data.collate(rows, noise=random, borrows=1.0)
+    assert borrowed["frame_index"].tolist() == [*range(16)]  # of the other task there is none
+    own = data.collate(clicks[:1], noise=random, borrows=1.0)["frames"]
+    assert len(own) == 1 and (borrowed["frames"] == own).all()
+    assert 0 < len(data.collate(clicks[1:], noise=random, borrows=0.5)["frames"]) < 2 * len(clicks[1:])
+    assert "frames" not in data.collate(rows, noise=random)
 
 
 @pytest.mark.parametrize("image", IMAGE_MODES)
