@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +81,18 @@ def _stages_before(init: Path | None) -> list[str]:
     card = (checkpoint.locate(init) / checkpoint.CARD).read_text(encoding="utf-8")
     stages = re.findall(r"^(?:- )?(Behaviour cloning, step .+)$", card, re.MULTILINE)
     return ["It began with the weights of earlier stages, the last first:", "", *(f"- {s}" for s in stages), ""]
+
+
+def of_average(card: str, names: Sequence[str]) -> str:
+    """The card of the last of several checkpoints, as that of the mean of their weights; without its results.
+
+    Args:
+        card: its text.
+        names: the first digits of the checkpoints' hashes, the card's own last.
+    """
+    parts = ", ".join(names)
+    what = f"The weights are the mean of those of {len(names)} checkpoints: {parts}. What follows is of the last."
+    return re.sub(r"The weights are .+?\.(?=\s)", what, card.split(RESULTS)[0].rstrip(), count=1) + "\n"
 
 
 def with_results(card: str, results: str) -> str:

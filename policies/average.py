@@ -1,0 +1,78 @@
+"""``webagent average``: one checkpoint out of several of one line of training, by the mean of their weights.
+
+Checkpoints that a training passed on its way lie in one valley of the loss, and the middle of them lies lower than each
+of them, the more so the noisier their last steps were (Izmailov et al. 2018; Wortsman et al. 2022, "model soups").
+Between checkpoints that were trained apart, the mean of the weights is noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rich
+import torch
+import tyro
+
+from policies import card, checkpoint, start_pages
+from policies.checkpoint import CheckpointError, locate
+
+
+@dataclass(frozen=True)
+class AverageConfig:
+    """Average the weights of checkpoints.
+
+    They have to come from one line of training: one begun with the other (`webagent train --init`), or both with the
+    same. Often the average does better in the browser than each of them; measure it, on validation seeds.
+
+    examples:
+      webagent average runs/first runs/second --out runs/average
+      webagent average runs/first/step-0001000 runs/first/step-0002000 runs/first/step-0003000 --out runs/average
+    """
+
+    checkpoints: tyro.conf.Positional[tuple[Path, ...]]
+    """Two or more checkpoints or training runs. The model card is that of the last."""
+    out: Path
+    """Folder of the new checkpoint; one that is there is replaced."""
+
+
+def average(config: AverageConfig) -> Path:
+    """Writes the average.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        CheckpointError: if there are fewer than two, one cannot be read, or they are not of one shape and tokenizer.
+    """
+    folders = [locate(folder) for folder in config.checkpoints]
+    if len(folders) < 2:
+        raise CheckpointError(f"an average needs at least two checkpoints, got {len(folders)}")
+    total: dict[str, torch.Tensor] = {}
+    for folder in folders:
+        model, processor, text = checkpoint.load(folder)
+        weights = checkpoint.tensors(model)
+        if not total:
+            shape, reading = model.config, processor.config
+            total = {name: torch.zeros_like(tensor, dtype=torch.float64) for name, tensor in weights.items()}
+        elif model.config != shape:
+            raise CheckpointError(f"{folder} has not the shape of {folders[0]}: compare their {checkpoint.CONFIG}")
+        elif processor.config != reading or _tokenizer(folder) != _tokenizer(folders[0]):
+            raise CheckpointError(f"{folder} does not read its input as {folders[0]} does: their tokenizers differ")
+        for name, tensor in weights.items():
+            total[name] += tensor
+    for name, tensor in weights.items():
+        tensor.copy_(total[name] / len(folders))
+    names = [checkpoint.sha256(folder)[:16] for folder in folders]
+    pages = [page for page in map(start_pages.read, folders) if page is not None]
+    with checkpoint.atomic_folder(config.out) as unfinished:
+        checkpoint.write(unfinished, model, processor, card.of_average(text, names))
+        if len(pages) == len(folders):  # else what is in training is not known
+            start_pages.write(unfinished, np.concatenate(pages))
+    rich.print(f"the average of {len(folders)} checkpoints is in {config.out}")
+    return config.out
+
+
+def _tokenizer(folder: Path) -> bytes:
+    return (folder / "tokenizer.json").read_bytes()
