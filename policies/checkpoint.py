@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def write(
 ) -> None:
     """Writes a checkpoint's files into a folder that exists; ``save`` is this and atomic."""
     weights = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in tensors(model).items()}
-    safetensors.torch.save_file(weights, folder / WEIGHTS)
+    save_tensors(folder / WEIGHTS, weights)
     write_json(folder / CONFIG, {"format": FORMAT, "model": model.config.to_dict()})
     processor.save(folder)
     write_card(folder, card)
@@ -136,6 +136,14 @@ def tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     state = model.state_dict(keep_vars=True)
     first = {id(tensor): name for name, tensor in reversed(state.items())}
     return {name: tensor.detach() for name, tensor in state.items() if first[id(tensor)] == name}
+
+
+def save_tensors(file: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Writes a safetensors file that others may read as any new file; the library by itself lets its owner alone."""
+    file.touch()
+    mode = file.stat().st_mode
+    safetensors.torch.save_file(dict(weights), file)
+    file.chmod(mode)
 
 
 def load_tensors(file: Path, into: dict[str, torch.Tensor]) -> None:

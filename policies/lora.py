@@ -11,10 +11,10 @@ import copy
 from pathlib import Path
 from typing import Literal
 
-import safetensors.torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 
+from policies import checkpoint
 from policies.model import WebAgentModel
 
 VitTraining = Literal["joint", "frozen", "lora"]
@@ -75,4 +75,4 @@ def save_adapter(model: WebAgentModel, folder: Path) -> None:
             for name, tensor in model.t5.named_parameters()
             if ".lora_" in name
         }
-        safetensors.torch.save_file(named, folder / ADAPTER / "adapter_model.safetensors")
+        checkpoint.save_tensors(folder / ADAPTER / "adapter_model.safetensors", named)

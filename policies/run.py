@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import safetensors.torch
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
@@ -108,7 +107,7 @@ class Run:
             start_pages.write(folder, self._start_pages)
             training = _training_tensors(model, average, optimizer)
             state = {name: tensor.cpu().clone() for name, tensor in training.items()}  # at first both are one
-            safetensors.torch.save_file(state, folder / TENSORS)
+            checkpoint.save_tensors(folder / TENSORS, state)
             checkpoint.write_json(folder / STATE, {n: getattr(self, n) for n in names} | {"identity": self._identity})
         for older in self.config.out.glob("step-*"):
             if older != self.folder:

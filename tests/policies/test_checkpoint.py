@@ -92,6 +92,10 @@ def test_sha256_is_of_what_decides_the_behaviour(saved):
     assert checkpoint.sha256(saved) != before
 
 
+def test_whoever_may_read_one_file_may_read_all(saved):
+    assert len({path.stat().st_mode for path in saved.iterdir()}) == 1
+
+
 def test_tied_tensors_are_saved_once(parts):
     names = checkpoint.tensors(parts[0])
     pointers = [tensor.data_ptr() for tensor in names.values() if tensor.numel()]
