@@ -50,6 +50,7 @@ _SUBMITS = ("Save", "Submit", "Send", "OK", "Continue", "Apply", "Log in", "Plac
             "Sign in", "Update", "Create", "Next", "Confirm", "Book", "Check out")  # fmt: skip
 _MENU = ("Home", "Settings", "Help", "Cart", "Account", "Reports", "Sale", "New", "Billing", "Messages", "Orders",
          "Profile", "Tickets", "People", "About", "Search", "Products", "Board", "Log out", "Terms")  # fmt: skip
+_SIGNS = (".", ",", "!", "?", ":", "...", " >")
 _ROW_BUTTONS = ("Edit", "Open", "Delete", "Details", "Reply", "Buy", "Remove", "Show", "Share", "Like")
 _DONE = ("Thank you", "Saved", "Your changes have been saved.", "Done", "The order has been placed.", "Welcome back")
 _PRESS = ("press {v}", "click {v}", "click on the {v} button", "then {v}", "and {v} it", "{v} at the end", "hit {v}")
@@ -263,16 +264,21 @@ def _ticked(episode: _Episode, label: str, style: str, kind: str) -> tuple[list[
 
 
 def _link(episode: _Episode) -> list[_Stage]:
-    """A page with a menu and links, one of which is followed."""
+    """A page with a menu and links, one of which is followed; another may differ from it in a sign at the end only."""
     random = episode.random
     wanted = random.choice(_MENU) if random.random() < 0.7 else episode.value("words").capitalize()
-    menu = episode.menu(wanted)
+    nearly = [wanted, wanted + random.choice(_SIGNS)] if random.random() < 0.25 else []
+    if nearly:
+        random.shuffle(nearly)
+        wanted = nearly[0]
+    menu = episode.menu(wanted, *nearly)
     texts = [episode.node("p", " ".join(episode.word() for _ in range(random.randint(2, 8)))) for _ in range(2)]
     extra = [episode.node("a", episode.value("words"), ref=True) for _ in range(random.randint(0, 2))]
     link = next(link for link in menu.children if isinstance(link, Element) and link.text == wanted)
-    mark = episode.mark(wanted if random.random() < 0.5 else wanted.lower(), "", "click")
+    mark = episode.mark(wanted if nearly or random.random() < 0.5 else wanted.lower(), "", "click")
+    said = f'"{mark}"' if nearly else episode.shown(mark)
     page = episode.node("body", menu, episode.node("h1", episode.word().capitalize()), *texts, *extra)
-    return [_Stage(page, [Action("click", (_ref(link),))], [random.choice(_OPEN).format(v=episode.shown(mark))])]
+    return [_Stage(page, [Action("click", (_ref(link),))], [random.choice(_OPEN).format(v=said)])]
 
 
 def _search(episode: _Episode) -> list[_Stage]:

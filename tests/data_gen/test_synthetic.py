@@ -59,6 +59,19 @@ def test_every_kind_of_field_and_page_occurs():
         assert any(piece in row["html"] for row in rows), piece
 
 
+def test_of_links_that_differ_in_a_sign_the_quoted_one_is_followed():
+    followed = set()
+    for row in (row for seed in range(FIRST, FIRST + 200) for row in episode(seed)):
+        links = {link.ref: link.text for link in parse_html(row["html"]).find_all("a")}
+        action = Action.parse(row["action"])
+        name = links.get(action.refs[0], "") if action.refs else ""
+        for other in links.values():
+            if name and other != name and words_of(other) == words_of(name):
+                assert f'"{name}"' in row["instruction"]
+                followed.add(len(name) > len(other))
+    assert followed == {True, False}
+
+
 def test_a_dataset_of_them_is_read_for_training_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(synthetic, "SHARD", 10)
     folder = synthesize(SynthesizeConfig(tmp_path / "made", episodes=25))
