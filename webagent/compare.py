@@ -121,9 +121,13 @@ def differences_of_method(first: BenchResult, second: BenchResult) -> list[str]:
 
 
 def names_of(config: CompareConfig, runs: tuple[BenchResult, BenchResult]) -> tuple[str, str]:
-    """What to call two runs: their policies, or where those have one name their folders."""
-    names = runs[0].policy_name, runs[1].policy_name
-    return names if names[0] != names[1] else (str(config.first), str(config.second))
+    """What to call two runs: their policies, without how they were asked where that is the same, or their folders."""
+    first, second = (run.config.agent for run in runs)
+    if first.describe() == second.describe():
+        return str(config.first), str(config.second)
+    if first.describe().removeprefix(first.name) == second.describe().removeprefix(second.name):
+        return first.name, second.name
+    return first.describe(), second.describe()
 
 
 def _with_traces(episode: Different, config: CompareConfig) -> Different:

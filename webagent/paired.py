@@ -91,8 +91,8 @@ class Comparison:
         """
         low, high = self.interval
         counts = (
-            f"Of {self.episodes:,} episodes on the same pages, {self.only_second:,} were solved by {second} alone and "
-            f"{self.only_first:,} by {first} alone"
+            f"Of {self.episodes:,} episodes on the same pages, {self.only_second:,} were solved only by {second} and "
+            f"{self.only_first:,} only by {first}"
         )
         if self.only_first + self.only_second == 0:
             return f"{counts}: they cannot tell the two apart."
