@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from data_gen.shards import (
@@ -273,6 +274,12 @@ def read_dataset(folder: str | Path, columns: Sequence[str] | None = None, for_t
             _refuse_reserved(folder / shard.name, table)
         tables.append(table.select(names).replace_schema_metadata(None))
     return pa.concat_tables(tables)
+
+
+def observed(row: Row) -> Row:
+    """A row with its flat lists as the observation had them: boxes float32 [elements, 4], refs int32 [elements]."""
+    boxes, refs = np.asarray(row["boxes"], np.float32).reshape(-1, 4), np.asarray(row["refs"], np.int32)
+    return {**row, "boxes": boxes, "refs": refs}
 
 
 def _refuse_reserved(path: Path, table: pa.Table) -> None:

@@ -21,7 +21,7 @@ import torch
 from rich.progress import track
 from torch.utils.data import DataLoader, Dataset
 
-from data_gen.dataset import decode_screenshot, read_dataset
+from data_gen.dataset import decode_screenshot, observed, read_dataset
 from envs.action import Action
 from policies import tokens
 from policies.images import ImageMode, stand_in
@@ -188,8 +188,7 @@ def _encode(processor: Processor, rows: list[dict[str, Any]]) -> list[Example | 
     for row in rows:
         if row["step"] == 0:
             history = []
-        row["boxes"] = np.asarray(row["boxes"], np.float32).reshape(-1, 4)
-        row["refs"] = np.asarray(row["refs"], np.int32)
+        row = observed(row)
         if history:
             history[-1] = outcome(history[-1], row)
         action, target = Action.parse(row["action"]), _target(row)

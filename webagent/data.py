@@ -17,7 +17,7 @@ import tyro
 from rich.progress import track
 from rich.table import Table
 
-from data_gen.dataset import DatasetError, read_dataset
+from data_gen.dataset import DatasetError, observed, read_dataset
 from envs.action import Action
 from envs.workers import spread
 from policies.start_pages import start_page
@@ -156,8 +156,7 @@ def _tokens(rows: pa.Table) -> Iterator[int]:
     processor = Processor.load(checkpoint.locate(None))
     spread = np.linspace(0, rows.num_rows - 1, min(SAMPLE, rows.num_rows)).astype(int)
     for row in rows.take(np.unique(spread)).to_pylist():
-        row["boxes"] = np.asarray(row["boxes"], np.float32).reshape(-1, 4)
-        yield len(processor.encode(row))
+        yield len(processor.encode(observed(row)))
 
 
 def _known(task: str, seeds: range, starts: set[str]) -> tuple[str, int]:
@@ -271,7 +270,6 @@ def _trace(rows: list[dict[str, Any]]) -> Trace:
 
 def _step(row: dict[str, Any]) -> TraceStep:
     action = Action.parse(row["action"])
-    boxes, refs = np.asarray(row["boxes"], np.float32).reshape(-1, 4), np.asarray(row["refs"], np.int32)
     size = _size(row["screenshot"]) if row["screenshot"] else BLANK
     return TraceStep(
         picture=row["screenshot"] or b"",
@@ -279,7 +277,7 @@ def _step(row: dict[str, Any]) -> TraceStep:
         html=row["html"],
         action=row["action"],
         refs=action.refs,
-        marks=marks_of(action, {"boxes": boxes, "refs": refs}),
+        marks=marks_of(action, observed(row)),
         score=None,
         reward=float(row["raw_reward"] >= 1.0),
         raw_reward=row["raw_reward"],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from data_gen.dataset import observed
 from data_gen.shards import Row
 from envs.action import SIGNATURES, Action
 from policies import checkpoint
@@ -38,11 +39,11 @@ def score(folder: Path, episodes: Sequence[list[Row]]) -> Score:
     for rows in episodes:
         history: list[HistoryItem] = []
         actions, examples = [], []
-        for row in rows:
+        for row in map(observed, rows):
             actions.append(Action.parse(row["action"]))
             if history:
                 history[-1] = processor.outcome(history[-1], row)
-            examples.append(processor.encode({**row, "boxes": None}, history))
+            examples.append(processor.encode(row, history))
             history.append(processor.history_item(row, actions[-1]))
         decided = [decision.action for decision in decode(model, processor, examples, verbs=tuple(SIGNATURES))]
         good = sum(one == other for one, other in zip(decided, actions, strict=True))

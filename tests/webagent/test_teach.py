@@ -3,11 +3,13 @@
 import pytest
 from rich.console import Console
 
-from data_gen.dataset import DatasetWriter
+from data_gen.dataset import DatasetWriter, read_dataset
 from policies import checkpoint
 from policies.policy import LearntPolicy
+from policies.processor import Processor
 from tests.data_gen.test_augment import demonstration
 from webagent.output import UsageError
+from webagent.taught import score
 from webagent.teach import TeachConfig, teach
 
 
@@ -34,6 +36,18 @@ def test_teach_trains_checks_and_leaves_a_policy(recorded, tmp_path):
     assert checkpoint.locate(tmp_path / "run") == folder
     assert checkpoint.sha256(folder) != checkpoint.sha256()
     assert LearntPolicy.from_checkpoint(tmp_path / "run").processor.config.copy
+
+
+def test_the_check_shows_the_policy_what_the_browser_would(recorded, monkeypatch):
+    rows, seen, encode = read_dataset(recorded).to_pylist(), [], Processor.encode
+    monkeypatch.setattr(
+        Processor, "encode", lambda self, shown, *more: seen.append(shown) or encode(self, shown, *more)
+    )
+    score(checkpoint.EMBEDDED, [rows])
+    assert len(seen) == len(rows)
+    for shown, row in zip(seen, rows, strict=True):
+        assert shown["html"] == row["html"] and shown["boxes"].shape == (len(row["refs"]), 4)
+        assert shown["boxes"].ravel().tolist() == row["boxes"]
 
 
 @pytest.mark.parametrize(
