@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import rich
-import torch
 import tyro
 
 from policies import card, checkpoint, start_pages
@@ -49,21 +48,19 @@ def average(config: AverageConfig) -> Path:
     folders = [locate(folder) for folder in config.checkpoints]
     if len(folders) < 2:
         raise CheckpointError(f"an average needs at least two checkpoints, got {len(folders)}")
-    total: dict[str, torch.Tensor] = {}
-    for folder in folders:
-        model, processor, text = checkpoint.load(folder)
-        weights = checkpoint.tensors(model)
-        if not total:
-            shape, reading = model.config, processor.config
-            total = {name: torch.zeros_like(tensor, dtype=torch.float64) for name, tensor in weights.items()}
-        elif model.config != shape:
+    model, processor, _ = checkpoint.load(folders[0])
+    total = {name: tensor.double() for name, tensor in checkpoint.tensors(model).items()}
+    for folder in folders[1:]:
+        other, reader, _ = checkpoint.load(folder)
+        if other.config != model.config:
             raise CheckpointError(f"{folder} has not the shape of {folders[0]}: compare their {checkpoint.CONFIG}")
-        elif processor.config != reading or _tokenizer(folder) != _tokenizer(folders[0]):
+        if reader.config != processor.config or _tokenizer(folder) != _tokenizer(folders[0]):
             raise CheckpointError(f"{folder} does not read its input as {folders[0]} does: their tokenizers differ")
-        for name, tensor in weights.items():
+        for name, tensor in checkpoint.tensors(other).items():
             total[name] += tensor
-    for name, tensor in weights.items():
+    for name, tensor in checkpoint.tensors(model).items():
         tensor.copy_(total[name] / len(folders))
+    text = (folders[-1] / checkpoint.CARD).read_text(encoding="utf-8")
     names = [checkpoint.sha256(folder)[:16] for folder in folders]
     pages = [page for page in map(start_pages.read, folders) if page is not None]
     with checkpoint.atomic_folder(config.out) as unfinished:

@@ -67,7 +67,8 @@ def test_start_pages_are_those_of_all_parts(three, tmp_path):
     for number, part in enumerate(three[:2]):
         start_pages.write(part, np.array([5, 7 + number], np.uint64))
     known = average(AverageConfig(tuple(three[:2]), tmp_path / "known"))
-    assert start_pages.read(known) is not None and start_pages.read(known).tolist() == [5, 7, 8]
+    table = start_pages.read(known)
+    assert table is not None and table.tolist() == [5, 7, 8]
     assert start_pages.read(average(AverageConfig(tuple(three), tmp_path / "unknown"))) is None
 
 
