@@ -1,7 +1,7 @@
 """``webagent average``: one checkpoint out of several of one line of training, by the mean of their weights.
 
-Checkpoints that a training passed on its way lie in one valley of the loss, and the middle of them lies lower than each
-of them, the more so the noisier their last steps were (Izmailov et al. 2018; Wortsman et al. 2022, "model soups").
+Checkpoints that a training passed on its way often lie in one valley of the loss, and their middle lower than each, the
+more so the noisier their last steps were (Izmailov et al. 2018; Wortsman et al. 2022, "model soups").
 Between checkpoints that were trained apart, the mean of the weights is noise.
 """
 
@@ -23,7 +23,7 @@ class AverageConfig:
     """Average the weights of checkpoints.
 
     They have to come from one line of training: one begun with the other (`webagent train --init`), or both with the
-    same. Often the average does better in the browser than each of them; measure it, on validation seeds.
+    same. The average can be better than each of them, or lose what one has; measure it, on validation seeds.
 
     examples:
       webagent average runs/first runs/second --out runs/average
@@ -55,7 +55,7 @@ def average(config: AverageConfig) -> Path:
         if other.config != model.config:
             raise CheckpointError(f"{folder} has not the shape of {folders[0]}: compare their {checkpoint.CONFIG}")
         if reader.config != processor.config or _tokenizer(folder) != _tokenizer(folders[0]):
-            raise CheckpointError(f"{folder} does not read its input as {folders[0]} does: their tokenizers differ")
+            raise CheckpointError(f"{folder} does not read its input as {folders[0]} does: compare their tokenizers")
         for name, tensor in checkpoint.tensors(other).items():
             total[name] += tensor
     for name, tensor in checkpoint.tensors(model).items():

@@ -12,9 +12,10 @@ import torch
 from policies import checkpoint, start_pages
 from policies.average import AverageConfig, average
 from policies.checkpoint import CheckpointError
-from policies.config import SIZES, ModelConfig, ProcessorConfig
+from policies.config import ProcessorConfig
 from policies.model import WebAgentModel
 from policies.processor import Processor
+from tests.policies.tiny import tiny_config
 
 CARD = "# A policy\n\nThe weights are an exponential average over the training.\n\n## Recipe\n\n0.07 hours.\n"
 
@@ -23,13 +24,7 @@ CARD = "# A policy\n\nThe weights are an exponential average over the training.\
 def three(tmp_path) -> list[Path]:
     """Checkpoints of one shape, with weights of their own."""
     processor = Processor.build(ProcessorConfig(vocab_size=512), ["<button ref=0>apple</button>", "Type a text"] * 5)
-    SIZES["tiny"] = (
-        {"d_model": 32, "d_kv": 16, "d_ff": 32, "num_heads": 2, "num_layers": 1, "num_decoder_layers": 1},
-        "vit_tiny_patch16_224",
-        {"patch_size": 70, "embed_dim": 16, "depth": 1, "num_heads": 2},
-    )
-    config = ModelConfig.size("tiny", vocab_size=processor.vocab_size)
-    del SIZES["tiny"]
+    config = tiny_config(processor.vocab_size)
     folders = [tmp_path / name for name in ("a", "b", "c")]
     for number, folder in enumerate(folders):
         torch.manual_seed(number)

@@ -14,9 +14,10 @@ import torch
 from envs.action import Action
 from policies import checkpoint
 from policies.checkpoint import CheckpointError
-from policies.config import SIZES, ModelConfig, ProcessorConfig
+from policies.config import ProcessorConfig
 from policies.model import WebAgentModel
 from policies.processor import Processor
+from tests.policies.tiny import tiny_config
 
 HTML = '<div id=wrap><button ref=0>apple</button><button ref=1>"bread" &amp; more</button><input ref=2 type=text></div>'
 OBSERVATION = {
@@ -34,13 +35,7 @@ CARD = "# A card\n\nwith “text”.\n"
 def parts() -> tuple[WebAgentModel, Processor]:
     processor = Processor.build(ProcessorConfig(vocab_size=512), [HTML, "Click on a button", "Type a text"] * 5)
     torch.manual_seed(0)
-    SIZES["tiny"] = (
-        {"d_model": 32, "d_kv": 16, "d_ff": 32, "num_heads": 2, "num_layers": 2, "num_decoder_layers": 2},
-        "vit_tiny_patch16_224",
-        {"patch_size": 70, "embed_dim": 16, "depth": 1, "num_heads": 2},
-    )
-    config = ModelConfig.size("tiny", vocab_size=processor.vocab_size)
-    del SIZES["tiny"]
+    config = tiny_config(processor.vocab_size)
     return WebAgentModel(config).eval(), processor
 
 

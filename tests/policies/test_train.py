@@ -34,14 +34,9 @@ from policies.processor import Processor
 from policies.train import LOG_EVERY, TrainConfig, train
 from policies.validate import held_out_rows
 from tests.policies.t5_folder import write_t5_tokenizer
+from tests.policies.tiny import TINY
 
 WORDS = ["apple", "bread", "cloud", "dance", "eagle", "flame", "grape", "horse", "image", "joker", "knife", "lemon"]
-TINY = (
-    {"d_model": 32, "d_kv": 16, "d_ff": 32, "num_heads": 2, "num_layers": 2, "num_decoder_layers": 2},
-    "vit_tiny_patch16_224",
-    {"patch_size": 70, "embed_dim": 16, "depth": 1, "num_heads": 2},
-)
-"""The smallest network of the real kind; dropout is on, so that its random numbers are tested too."""
 
 
 @pytest.fixture(autouse=True)
