@@ -33,7 +33,7 @@ class AverageConfig:
     checkpoints: tyro.conf.Positional[tuple[Path, ...]]
     """Two or more checkpoints or training runs. The model card is that of the last."""
     out: Path
-    """Folder of the new checkpoint; one that is there is replaced."""
+    """Folder of the new checkpoint. One that is there is replaced, but nothing else, and none that is averaged."""
 
 
 def average(config: AverageConfig) -> Path:
@@ -43,11 +43,16 @@ def average(config: AverageConfig) -> Path:
         Its folder.
 
     Raises:
-        CheckpointError: if there are fewer than two, one cannot be read, or they are not of one shape and tokenizer.
+        CheckpointError: if there are fewer than two, one cannot be read, they are not of one shape and tokenizer, or
+            the folder holds something else.
     """
     folders = [locate(folder) for folder in config.checkpoints]
     if len(folders) < 2:
         raise CheckpointError(f"an average needs at least two checkpoints, got {len(folders)}")
+    if config.out.resolve() in [folder.resolve() for folder in folders]:
+        raise CheckpointError(f"{config.out} is one of those that are averaged: choose another --out")
+    if config.out.exists() and not checkpoint.replaceable(config.out):
+        raise CheckpointError(f"{config.out} holds something that is no checkpoint: choose another --out")
     model, processor, _ = checkpoint.load(folders[0])
     total = {name: tensor.double() for name, tensor in checkpoint.tensors(model).items()}
     for folder in folders[1:]:

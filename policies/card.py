@@ -15,15 +15,19 @@ from policies import checkpoint
 
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
+    from policies.processor import Processor
     from policies.run import Run
 
-NOT_IN_CARD = ("data", "out", "init", "resume", "stop_at", "save_minutes", "jobs", "browser_episodes")
-"""Settings that say where and when, not how."""
+NOT_IN_CARD = ("data", "out", "init", "resume", "stop_at", "save_minutes", "jobs", "browser_episodes", "processor")
+"""Settings that say where and when, not how, and the processor's, which is asked itself."""
+
+FROM_SCRATCH = ("size", "t5", "vit", "mimetic", "image_tokens")
+"""Settings that decide nothing where a training goes on from a checkpoint."""
 
 RESULTS = "## Measured in the browser"
 
 
-def training_card(run: Run, model: WebAgentModel) -> str:
+def training_card(run: Run, model: WebAgentModel, processor: Processor) -> str:
     """What a training can say about its checkpoint: its shape, recipe, compute, data and held-out accuracy."""
     config = run.config
     device = next(model.parameters()).device
@@ -41,13 +45,14 @@ def training_card(run: Run, model: WebAgentModel) -> str:
             + " | ".join(accuracy)
             + " |"
         )
-    values = {name: value for name, value in asdict(config).items() if name not in NOT_IN_CARD}
-    values |= {f"processor.{name}": value for name, value in values.pop("processor").items()}
-    additions = {"pointer head": config.processor.copy, "match features": config.processor.match,
+    unsaid = (*NOT_IN_CARD, *(FROM_SCRATCH if config.init else ()))
+    values = {name: value for name, value in asdict(config).items() if name not in unsaid}
+    values |= {f"processor.{name}": value for name, value in asdict(processor.config).items()}
+    additions = {"pointer head": model.config.copy, "match features": model.config.match,
                  "learnt matches of words that are alike": bool(model.config.match and model.config.alike),
                  "boxes and numbers as quantities": bool(model.config.match and model.config.measures),
-                 "numbers worked out from others": bool(config.processor.amounts and model.config.sums),
-                 "mimetic start": config.mimetic}  # fmt: skip
+                 "numbers worked out from others": bool(processor.config.amounts and model.config.sums),
+                 "mimetic start": model.config.mimetic}  # fmt: skip
     used = ", ".join(name for name, on in additions.items() if on) or "none"
     settings = [f"| {name} | {value} |" for name, value in values.items()]
     return "\n".join([

@@ -47,11 +47,14 @@ def save(
     """Writes a checkpoint; a reader never sees half of one.
 
     Args:
-        folder: where to; what is there is replaced.
+        folder: where to; a checkpoint that is there is replaced.
         model: the network.
         processor: what it reads its input through.
         card: the text of README.md.
         dtype: type of the weights in the file.
+
+    Raises:
+        CheckpointError: if something else is there.
     """
     with atomic_folder(Path(folder)) as unfinished:
         write(unfinished, model, processor, card, dtype)
@@ -170,7 +173,13 @@ def load_tensors(file: Path, into: dict[str, torch.Tensor]) -> None:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """A new folder to write into, which takes its name, and the place of what had it, when all is written."""
+    """A new folder to write into, which takes its name, and the place of a checkpoint that had it, when all is written.
+
+    Raises:
+        CheckpointError: if something else has its name.
+    """
+    if folder.exists() and not replaceable(folder):
+        raise CheckpointError(f"{folder} is there and is no checkpoint, and is not replaced: choose another folder")
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -182,6 +191,14 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     if folder.exists():
         shutil.rmtree(folder)
     unfinished.rename(folder)
+
+
+def replaceable(folder: Path) -> bool:
+    """Whether what is there is an empty folder or a checkpoint and nothing more."""
+    if not folder.is_dir():
+        return False
+    found = [path.name for path in folder.iterdir()]
+    return not found or (CONFIG in found and WEIGHTS in found)
 
 
 def write_json(file: Path, content: dict) -> None:

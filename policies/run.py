@@ -27,7 +27,7 @@ from policies.processor import Processor
 if TYPE_CHECKING:
     from policies.train import TrainConfig
 
-TENSORS, STATE, LOG = "training.safetensors", "training.json", "log.jsonl"
+TENSORS, STATE, LOG, TOKENS = "training.safetensors", "training.json", "log.jsonl", "tokens"
 
 FREE = ("data", "out", "init", "resume", "stop_at", "save_minutes", "browser_episodes", "jobs", "loaders",
         "threads")  # fmt: skip
@@ -67,7 +67,8 @@ class Run:
         if not config.resume and config.out.exists():
             if not config.out.is_dir():
                 raise TrainError(f"{config.out} is a file; --out takes a folder")
-            if any(not path.name.startswith(".") for path in config.out.iterdir()):
+            # A run that was stopped before its first checkpoint has nothing but tokens.
+            if any(not path.name.startswith(".") and path.name != TOKENS for path in config.out.iterdir()):
                 raise TrainError(f"{config.out} is not empty: go on with its run by --resume, or choose another --out")
         self._identity = _identity(config, table)
         if self.folder:
@@ -83,12 +84,14 @@ class Run:
             vars(self).update(state)
 
     @cached_property
-    def _start_pages(self) -> np.ndarray:
-        """Of the episodes learnt from, in this stage and, as far as is known, in those before."""
+    def _start_pages(self) -> np.ndarray | None:
+        """Of the episodes learnt from, in this stage and those before; None where those are not known."""
         first = self.table.filter(pc.field("step") == 0).select(["instruction", "html"]).to_pylist()
         own = start_pages.table_of(start_pages.start_page(row["instruction"], row["html"]) for row in first)
-        earlier = start_pages.read(checkpoint.locate(self.config.init)) if self.config.init else None
-        return own if earlier is None else np.union1d(own, earlier)
+        if not self.config.init:
+            return own
+        earlier = start_pages.read(checkpoint.locate(self.config.init))
+        return None if earlier is None else np.union1d(own, earlier)
 
     @property
     def folder(self) -> Path | None:
@@ -102,9 +105,10 @@ class Run:
         names = ("step", "leg", "sampler", "seconds", "held_out")
         with checkpoint.atomic_folder(self.config.out / f"step-{self.step:07d}") as folder:
             whole = merged(average)
-            checkpoint.write(folder, whole, processor, training_card(self, whole))
+            checkpoint.write(folder, whole, processor, training_card(self, whole, processor))
             save_adapter(average, folder)
-            start_pages.write(folder, self._start_pages)
+            if self._start_pages is not None:
+                start_pages.write(folder, self._start_pages)
             training = _training_tensors(model, average, optimizer)
             state = {name: tensor.cpu().clone() for name, tensor in training.items()}  # at first both are one
             checkpoint.save_tensors(folder / TENSORS, state)
@@ -175,9 +179,9 @@ def _identity(config: TrainConfig, table: pa.Table) -> dict[str, Any]:
     """What decides what is learnt: the settings, and the data and first weights, wherever they lie."""
     settings = {name: value for name, value in asdict(config).items() if name not in FREE}
     digest = hashlib.sha256()
-    for column in ("episode_id", "html", "action"):
+    for column in ("episode_id", "instruction", "html", "action", "label"):
         for text in table[column].to_pylist():
-            digest.update(text.encode() + b"\0")
+            digest.update((text or "").encode() + b"\0")
     begun = checkpoint.sha256(config.init)[:16] if config.init else ""
     return settings | {"data": digest.hexdigest()[:16], "init": begun}
 

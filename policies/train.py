@@ -32,7 +32,7 @@ from policies.lanes import Lanes
 from policies.lora import VitTraining, adapt
 from policies.model import WebAgentModel
 from policies.processor import Example, Processor
-from policies.run import Log, Run
+from policies.run import TOKENS, Log, Run
 from policies.stepping import multiplies_bf16
 from policies.validate import browser_success, held_out_accuracy, held_out_rows
 
@@ -153,6 +153,9 @@ def train(config: TrainConfig) -> Path:
         raise TrainError("--sight is a lesson by screenshots: leave out --image none and --image-dropout 1")
     if config.vit_training == "lora" and not config.lora:
         raise TrainError("--vit-training lora needs the rank of the adapters: give --lora, such as --lora 16")
+    for name in ("steps", "batch_size", "micro_tokens", "eval_every"):
+        if (number := getattr(config, name)) < 1:
+            raise TrainError(f"--{name.replace('_', '-')} must be at least 1, got {number}")
     table = read_trajectories(config.data)
     run = Run(config, table)
     accelerator.wait_for_everyone()
@@ -175,7 +178,7 @@ def train(config: TrainConfig) -> Path:
             processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))
             model, knows = new_model(config, processor), False
         if model.config.alike and not knows:
-            samples = Samples.encode(table, processor, config.jobs, quiet=False, cache=config.out / "tokens")
+            samples = Samples.encode(table, processor, config.jobs, quiet=False, cache=config.out / TOKENS)
             rows = np.flatnonzero(~held_out(table) & (samples.lengths > 0))
             model.alike.begin((samples.tasks[row], cast(Example, samples.examples[row])) for row in rows)
         torch.manual_seed(entropy(config.seed))
@@ -193,7 +196,7 @@ def train(config: TrainConfig) -> Path:
 
     with accelerator.main_process_first():
         data = Samples.encode(
-            table, processor, config.jobs, quiet=not main, image=config.image, cache=config.out / "tokens"
+            table, processor, config.jobs, quiet=not main, image=config.image, cache=config.out / TOKENS
         )
     apart = held_out(table)
     usable = data.lengths > 0

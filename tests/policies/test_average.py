@@ -88,3 +88,19 @@ def test_what_cannot_be_averaged(three, tmp_path):
     checkpoint.save(tmp_path / "other", model, other, card)
     assert "does not read its input as" in refused(three[0], tmp_path / "other")
     assert "no checkpoint at" in refused(three[0], tmp_path / "nowhere")
+
+
+def test_only_a_checkpoint_that_is_no_part_is_replaced(three, tmp_path):
+    notes = tmp_path / "runs" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
+    (tmp_path / "file").write_text("mine too")
+    three[2].rename(tmp_path / "runs" / "step-0000010")
+    for out, why in {"runs": "no checkpoint", "file": "no checkpoint", "a": "is one of those"}.items():
+        with pytest.raises(CheckpointError, match=why):
+            average(AverageConfig(tuple(three[:2]), tmp_path / out))
+    assert notes.read_text() == "mine" and checkpoint.locate(notes.parent).name == "step-0000010"
+    before = weights(three[0])
+    old = average(AverageConfig((three[0], three[0]), tmp_path / "mean"))
+    new = average(AverageConfig(tuple(three[:2]), old))
+    assert not torch.equal(weights(new)["t5.shared.weight"], before["t5.shared.weight"])

@@ -22,7 +22,7 @@ from peft import PeftModel
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 
 from data_gen.dataset import DatasetError, DatasetWriter, encode_screenshot
-from policies import checkpoint
+from policies import checkpoint, start_pages
 from policies.batches import passes
 from policies.checkpoint import CheckpointError
 from policies.config import SIZES, ModelConfig, ProcessorConfig
@@ -249,17 +249,63 @@ def test_resuming_a_finished_run_changes_nothing(config):
 def test_a_later_stage_begins_with_the_weights_and_words_of_the_earlier(config, tmp_path):
     first = train(config)
     other = write_dataset(tmp_path / "other", first_seed=11_000_000)
-    stage = replace(config, data=(other,), out=tmp_path / "stage", init=first)
+    stage = replace(config, data=(other,), out=tmp_path / "stage", init=first, processor=ProcessorConfig())
     begun = train(replace(stage, out=tmp_path / "still", lr=0.0, stop_at=1))
     assert (begun / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
     weights = [safetensors.torch.load_file(folder / "model.safetensors") for folder in (first, begun)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    stages = [line for line in checkpoint.load(begun)[2].splitlines() if "Behaviour cloning" in line]
+    card = checkpoint.load(begun)[2]
+    assert "| processor.vocab_size | 512 |" in card and "| size |" not in card
+    stages = [line for line in card.splitlines() if "Behaviour cloning" in line]
     assert ["step 1 of 8" in stages[0], "step 8 of 8" in stages[1], len(stages)] == [True, True, 2]
     train(replace(stage, stop_at=4))
     assert differing(train(replace(stage, resume=True)), train(replace(stage, out=tmp_path / "whole"))) == []
     with pytest.raises(TrainError, match="begun with other settings: init"):
         train(replace(stage, resume=True, init=None))
+
+
+def test_start_pages_are_listed_as_long_as_those_of_every_stage_are(config, dataset, tmp_path):
+    first = train(replace(config, stop_at=1))
+    listed = start_pages.read(first)
+    assert listed is not None and len(listed)
+    stage = replace(config, data=(write_dataset(tmp_path / "other", first_seed=11_000_000),), init=first, stop_at=1)
+    both = start_pages.read(train(replace(stage, out=tmp_path / "second")))
+    assert both is not None and set(listed.tolist()) < set(both.tolist())
+    (first / start_pages.FILE).unlink()
+    assert start_pages.read(train(replace(stage, out=tmp_path / "third"))) is None
+
+
+def test_a_run_stopped_before_its_first_checkpoint_begins_anew(config, tmp_path):
+    whole = train(config)
+    out = tmp_path / "again"
+    shutil.copytree(config.out / "tokens", out / "tokens")
+    with pytest.raises(TrainError, match="no run to resume"):
+        train(replace(config, out=out, resume=True))
+    assert differing(train(replace(config, out=out)), whole) == []
+    with pytest.raises(TrainError, match="is not empty"):
+        train(replace(config, out=out))
+
+
+def test_other_labels_are_other_data(config, tmp_path):
+    def labelled(name: str, label: str) -> Path:
+        html = "<button ref=0>ok</button><button ref=1>no</button>"
+        rows = [
+            row("click-button", 10_000_000 + n, 0, 'Click on "ok".', html, "click 1", label=label) for n in range(9)
+        ]
+        with DatasetWriter(tmp_path / name) as writer:
+            writer.write("click-button", rows)
+        return tmp_path / name
+
+    train(replace(config, data=(labelled("one", "click 0"),), stop_at=1))
+    with pytest.raises(TrainError, match="begun with other settings: data"):
+        train(replace(config, data=(labelled("other", "click 1"),), resume=True))
+
+
+@pytest.mark.parametrize("setting", ["steps", "batch_size", "micro_tokens", "eval_every"])
+def test_counts_are_at_least_one(config, setting):
+    with pytest.raises(TrainError, match=f"--{setting.replace('_', '-')} must be at least 1, got 0"):
+        train(replace(config, **{setting: 0}))
+    assert not config.out.exists()
 
 
 @pytest.fixture
