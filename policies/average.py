@@ -27,7 +27,7 @@ class AverageConfig:
 
     examples:
       webagent average runs/first runs/second --out runs/average
-      webagent average runs/first/step-0001000 runs/first/step-0002000 runs/first/step-0003000 --out runs/average
+      webagent average runs/first/step-* --out runs/average    # of a training with --keep 3
     """
 
     checkpoints: tyro.conf.Positional[tuple[Path, ...]]

@@ -43,6 +43,8 @@ def passes(lengths: np.ndarray, limit: int, padding: int, least: int = 1) -> lis
     Returns:
         The rows' indices, pass by pass and block by block, the shortest first.
     """
+    if not len(lengths):
+        return []
     order = np.argsort(lengths, kind="stable")
     total = np.cumsum(lengths[order])
     share = total[-1] / max(least, math.ceil(total[-1] / limit))

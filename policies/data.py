@@ -246,6 +246,11 @@ class TaskSampler:
             "weights": dict.fromkeys(self._rows, 1.0),
         }
 
+    @property
+    def tasks(self) -> list[str]:
+        """All that are drawn from."""
+        return [*self._rows]
+
     def draw(self, step: int, count: int) -> np.ndarray:
         """The rows of one optimizer step."""
         names = list(self._rows)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import shutil
 from dataclasses import asdict
 from functools import cached_property
@@ -23,13 +23,18 @@ from policies.data import TrainError
 from policies.lora import merged, save_adapter
 from policies.model import WebAgentModel
 from policies.processor import Processor
+from policies.tokens import digest
 
 if TYPE_CHECKING:
     from policies.train import TrainConfig
 
-TENSORS, STATE, LOG, TOKENS = "training.safetensors", "training.json", "log.jsonl", "tokens"
+TENSORS, STATE, LOG, TOKENS, BOARD = "training.safetensors", "training.json", "log.jsonl", "tokens", "tensorboard"
+FIRST = "step-0000000"
 
-FREE = ("data", "out", "init", "resume", "stop_at", "save_minutes", "browser_episodes", "jobs", "loaders",
+BEGUN = (TOKENS, LOG, BOARD, FIRST)
+"""All that is in the folder of a run that has learnt nothing yet; such a one can begin anew."""
+
+FREE = ("data", "out", "init", "resume", "keep", "stop_at", "save_minutes", "browser_episodes", "jobs", "loaders",
         "threads")  # fmt: skip
 """Settings that a resumed training may change: none of them decides what is learnt."""
 
@@ -67,11 +72,10 @@ class Run:
         if not config.resume and config.out.exists():
             if not config.out.is_dir():
                 raise TrainError(f"{config.out} is a file; --out takes a folder")
-            # A run that was stopped before its first checkpoint has nothing but tokens.
-            if any(not path.name.startswith(".") and path.name != TOKENS for path in config.out.iterdir()):
+            if any(not path.name.startswith(".") and path.name not in BEGUN for path in config.out.iterdir()):
                 raise TrainError(f"{config.out} is not empty: go on with its run by --resume, or choose another --out")
         self._identity = _identity(config, table)
-        if self.folder:
+        if config.resume and self.folder:
             try:
                 state = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
                 theirs = state.pop("identity")
@@ -80,7 +84,10 @@ class Run:
             changed = [name for name in self._identity if self._identity[name] != theirs.get(name)]
             if changed:
                 pairs = ", ".join(f"{name} {theirs.get(name)!r} -> {self._identity[name]!r}" for name in changed)
-                raise TrainError(f"the run in {config.out} was begun with other settings: {pairs}")
+                raise TrainError(
+                    f"the run in {config.out} was begun with other settings: {pairs}; give those again, "
+                    f"or begin another run with --init {config.out}"
+                )
             vars(self).update(state)
 
     @cached_property
@@ -101,7 +108,7 @@ class Run:
     def save(
         self, model: WebAgentModel, average: WebAgentModel, optimizer: torch.optim.Optimizer, processor: Processor
     ) -> None:
-        """Writes a checkpoint of the average that training can go on from, then removes the one before."""
+        """Writes a checkpoint of the average that training can go on from, then removes those that are too many."""
         names = ("step", "leg", "sampler", "seconds", "held_out")
         with checkpoint.atomic_folder(self.config.out / f"step-{self.step:07d}") as folder:
             whole = merged(average)
@@ -113,9 +120,12 @@ class Run:
             state = {name: tensor.cpu().clone() for name, tensor in training.items()}  # at first both are one
             checkpoint.save_tensors(folder / TENSORS, state)
             checkpoint.write_json(folder / STATE, {n: getattr(self, n) for n in names} | {"identity": self._identity})
-        for older in self.config.out.glob("step-*"):
-            if older != self.folder:
-                shutil.rmtree(older)
+        _, *older = sorted(self.config.out.glob("step-*"), reverse=True)
+        for number, folder in enumerate(older, 1):
+            if number < self.config.keep:  # only the latest is gone on from
+                (folder / TENSORS).unlink(missing_ok=True)
+            else:
+                shutil.rmtree(folder)
 
     def restore(self, device: torch.device) -> tuple[WebAgentModel, Processor]:
         """The average of the weights and the processor, from the latest checkpoint."""
@@ -137,12 +147,13 @@ class Log:
     def __init__(self, folder: Path, step: int, steps: int):
         self._file = folder / LOG
         lines = self._file.read_text().splitlines() if self._file.exists() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        kept = [line for line in lines if _step(line) <= step]
         self._file.write_text("".join(f"{line}\n" for line in kept))
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        self._board = SummaryWriter(str(folder / BOARD), purge_step=step + 1)
         now = TextColumn("{task.fields[now]}")
         self._progress = Progress(TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), now)
         self._bar = self._progress.add_task("", total=steps, completed=step, now="")
+        self._steps, self._told = steps, step
 
     def __enter__(self) -> Log:
         self._progress.start()
@@ -158,7 +169,11 @@ class Log:
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
         speed = f"{values['samples_per_s']:.0f} samples/s  {values['tokens_per_s']:.0f} tokens/s"
-        self._progress.update(self._bar, completed=step, now=f"loss {values['loss']:.3f}  {speed}")
+        now = f"loss {values['loss']:.3f}  {speed}"
+        self._progress.update(self._bar, completed=step, now=now)
+        if not self._progress.console.is_terminal and 20 * (step - self._told) >= self._steps:  # where no bar moves
+            self._progress.print(f"step {step} of {self._steps}: {now}")
+            self._told = step
 
     def write_tasks(self, step: int, kind: str, results: dict[str, dict[str, float]]) -> None:
         """Logs results by task, and prints their means."""
@@ -175,15 +190,19 @@ class Log:
             file.write(json.dumps(line) + "\n")
 
 
+def _step(line: str) -> float:
+    """The step that a line of the log is of; one that is torn is of none."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return math.inf
+
+
 def _identity(config: TrainConfig, table: pa.Table) -> dict[str, Any]:
     """What decides what is learnt: the settings, and the data and first weights, wherever they lie."""
     settings = {name: value for name, value in asdict(config).items() if name not in FREE}
-    digest = hashlib.sha256()
-    for column in ("episode_id", "instruction", "html", "action", "label"):
-        for text in table[column].to_pylist():
-            digest.update((text or "").encode() + b"\0")
     begun = checkpoint.sha256(config.init)[:16] if config.init else ""
-    return settings | {"data": digest.hexdigest()[:16], "init": begun}
+    return settings | {"data": digest(table, table.column_names)[:16], "init": begun}
 
 
 def _training_tensors(

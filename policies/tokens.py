@@ -22,6 +22,8 @@ _CODE = (html, colours, matching, measures, page, points, processor, steps, targ
 """Modules that decide what a row becomes: rows that other code tokenised are not taken."""
 _READ = ("episode_id", "step", "instruction", "html", "boxes", "refs", "last_error", "action", "label", "success",
          "source")  # fmt: skip
+_AT_ONCE = 10_000
+"""Rows whose content is looked at at once."""
 _TEXT, _STEPS = (
     ("input_ids", "features", "words", "following", "verbs", "measured"),
     ("kinds", "tokens", "positions", "allowed"),
@@ -30,14 +32,24 @@ _TEXT, _STEPS = (
 
 def file_of(table: pa.Table, made_by: Processor, folder: Path) -> Path:
     """Where the rows of a table lie once they are tokenised; the name tells all that they depend on."""
-    digest = hashlib.sha256(json.dumps(made_by.config.to_dict()).encode() + made_by.vocabulary.to_str().encode())
+    made = hashlib.sha256(json.dumps(made_by.config.to_dict()).encode() + made_by.vocabulary.to_str().encode())
     for module in _CODE:
-        digest.update(Path(str(module.__file__)).read_bytes())
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema.empty_table().select(_READ).schema) as stream:
-        stream.write_table(table.select(_READ).combine_chunks())
-    digest.update(sink.getvalue())
-    return Path(folder) / f"{digest.hexdigest()[:24]}.safetensors"
+        made.update(Path(str(module.__file__)).read_bytes())
+    made.update(digest(table, _READ).encode())
+    return Path(folder) / f"{made.hexdigest()[:24]}.safetensors"
+
+
+def digest(table: pa.Table, columns: Sequence[str]) -> str:
+    """The SHA-256 of columns' content in hex digits, however it lies in the memory."""
+    found = hashlib.sha256()
+    for name in columns:
+        for start in range(0, table.num_rows, _AT_ONCE):
+            part = pa.table({name: table[name].slice(start, _AT_ONCE).combine_chunks()})
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, part.schema) as stream:
+                stream.write_table(part)
+            found.update(sink.getvalue())
+    return found.hexdigest()
 
 
 def write(file: Path, examples: Sequence[Example | None]) -> None:

@@ -24,6 +24,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from policies import checkpoint
 from policies.batches import passes
+from policies.checks import check, check_shape
 from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
@@ -115,6 +116,8 @@ class TrainConfig:
     """Episodes a task played in the browser at each evaluation, on validation seeds; takes time and changes nothing."""
     save_minutes: float = 10.0
     """Minutes from one checkpoint to the next; one is written at the end in any case."""
+    keep: int = 1
+    """Checkpoints that are kept, the latest ones, such as 3 for `webagent average`."""
     stop_at: int | None = None
     """Stop after this step, as though interrupted; --resume goes on."""
     resume: bool = False
@@ -139,23 +142,13 @@ def train(config: TrainConfig) -> Path:
         CheckpointError: if the checkpoint to go on from is damaged.
     """
     accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    check(config, accelerator.num_processes)
     if config.threads:  # after accelerate, which sets them by the number of processes
         torch.set_num_threads(config.threads)
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
     config = replace(config, bf16=multiplies_bf16(device) if config.bf16 is None else config.bf16)
     main = accelerator.is_main_process
 
-    if config.init and (config.t5 or config.vit):
-        raise TrainError("--init brings a whole policy: leave out --t5 and --vit")
-    if config.new_vocabulary and not config.init:
-        raise TrainError("--new-vocabulary goes with --init: a training from nothing learns its vocabulary anyway")
-    if config.sight and (config.image == "none" or config.image_dropout >= 1):
-        raise TrainError("--sight is a lesson by screenshots: leave out --image none and --image-dropout 1")
-    if config.vit_training == "lora" and not config.lora:
-        raise TrainError("--vit-training lora needs the rank of the adapters: give --lora, such as --lora 16")
-    for name in ("steps", "batch_size", "micro_tokens", "eval_every"):
-        if (number := getattr(config, name)) < 1:
-            raise TrainError(f"--{name.replace('_', '-')} must be at least 1, got {number}")
     table = read_trajectories(config.data)
     run = Run(config, table)
     accelerator.wait_for_everyone()
@@ -164,6 +157,7 @@ def train(config: TrainConfig) -> Path:
     if main and not config.resume:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
+            check_shape(config, earlier, processor)
             model, knows = with_all_additions(earlier, config.sight > 0), bool(earlier.config.alike)
             knowing = replace(processor.config, case=True, outcomes=True, amounts=True)
             processor = Processor(knowing, processor.vocabulary)
@@ -174,9 +168,14 @@ def train(config: TrainConfig) -> Path:
                 )
                 model = with_vocabulary(model, before.spells(processor.vocabulary))
         else:
-            tokenizer = config.processor.tokenizer or config.t5 or ""
-            processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))
-            model, knows = new_model(config, processor), False
+            tokenizer, knows = config.processor.tokenizer or config.t5 or "", False
+            try:
+                processor = Processor.build(replace(config.processor, tokenizer=tokenizer), corpus(table))
+                model = new_model(config, processor)
+            except (OSError, ValueError, RuntimeError) as error:  # transformers and timm have no type of their own
+                if parts := [part for part in (tokenizer, config.vit) if part]:
+                    raise TrainError(f"{' or '.join(parts)} cannot be loaded: {error}") from error
+                raise
         if model.config.alike and not knows:
             samples = Samples.encode(table, processor, config.jobs, quiet=False, cache=config.out / TOKENS)
             rows = np.flatnonzero(~held_out(table) & (samples.lengths > 0))
@@ -289,7 +288,7 @@ def train(config: TrainConfig) -> Path:
                 if log:
                     log.write_tasks(run.step, "held_out", run.held_out)
                     if config.browser_episodes:
-                        played = browser_success(average, processor, [*run.held_out], config.browser_episodes, image)
+                        played = browser_success(average, processor, sampler.tasks, config.browser_episodes, image)
                         log.write_tasks(run.step, "browser", played)
                 ticked = time.monotonic()
     if main and run.step > begun:

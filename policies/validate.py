@@ -12,6 +12,7 @@ from accelerate import Accelerator
 import envs  # noqa: F401  registers the environments
 from data_gen.dataset import VALIDATION_SEEDS
 from envs.loop import run_episode
+from envs.tasks import table
 from policies.data import Samples
 from policies.images import ImageMode
 from policies.model import WebAgentModel
@@ -73,14 +74,14 @@ def held_out_accuracy(
 
 def browser_success(model: WebAgentModel, processor: Processor, tasks: list[str], episodes: int,
                     image: ImageMode = "real") -> dict[str, dict[str, float]]:  # fmt: skip
-    """Plays the first validation seeds of each task in the browser.
+    """Plays the first validation seeds of each task that is a MiniWoB++ page in the browser.
 
     Returns:
         task -> ``success``, the share of episodes solved by the strict rule; those that the browser broke do not count.
     """
     policy = LearntPolicy(model.eval(), processor, image=image)
     results = {}
-    for task in tasks:
+    for task in filter(table().__contains__, tasks):  # made-up and recorded ones have no page here
         env = gymnasium.make(f"webagent/{task}-v1", screenshot=image == "real")
         played = [run_episode(env, policy, seed=seed) for seed in VALIDATION_SEEDS[:episodes]]
         env.close()

@@ -73,12 +73,8 @@ class Word(NamedTuple):
 
 
 def split_words(text: str) -> list[Word]:
-    """Cuts text into words; ``join_words`` gives the text back."""
+    """Cuts text into words; put together, each with its space, they are the text again."""
     return [Word(word, bool(space)) for space, word in _WORD.findall(text)]
-
-
-def join_words(words: Iterable[Word]) -> str:
-    return "".join(" " + word.text if word.space else word.text for word in words)
 
 
 class Vocabulary:

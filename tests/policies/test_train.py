@@ -25,12 +25,14 @@ from data_gen.dataset import DatasetError, DatasetWriter, encode_screenshot
 from policies import checkpoint, start_pages
 from policies.batches import passes
 from policies.checkpoint import CheckpointError
+from policies.checks import NOT_NEGATIVE, POSITIVE, SHARES
 from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, read_trajectories
 from policies.images import IMAGE_MODES
 from policies.lanes import Lanes
 from policies.model import build_t5
 from policies.processor import Processor
+from policies.tokens import digest
 from policies.train import LOG_EVERY, TrainConfig, train
 from policies.validate import held_out_rows
 from tests.policies.t5_folder import write_t5_tokenizer
@@ -286,6 +288,53 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_anew(config, tmp_path)
         train(replace(config, out=out))
 
 
+def test_a_run_that_has_learnt_nothing_begins_anew(config):
+    with pytest.raises(TrainError, match="no task 'clik-button'"):
+        train(replace(config, shares={"clik-button": 0.4}))
+    assert checkpoint.latest(config.out) is not None
+    train(replace(config, shares={"click-button": 0.4}, stop_at=1))
+    with pytest.raises(TrainError, match="is not empty"):
+        train(replace(config, shares={"click-button": 0.4}))
+
+
+def test_a_torn_line_of_the_log_is_dropped(config):
+    train(replace(config, stop_at=4))
+    before = log_of(config.out)
+    with (config.out / "log.jsonl").open("a") as file:
+        file.write('{"step": 4, "lo')
+    train(replace(config, resume=True))
+    assert log_of(config.out)[: len(before)] == before and log_of(config.out)[-1]["step"] == config.steps
+
+
+def test_the_latest_checkpoints_are_kept(config):
+    config = replace(config, steps=LOG_EVERY * 3, eval_every=LOG_EVERY * 4, save_minutes=0.0, keep=2)
+    train(config)
+    kept = sorted(path.name for path in config.out.glob("step-*"))
+    assert kept == [f"step-{step:07d}" for step in (LOG_EVERY * 2, LOG_EVERY * 3)]
+    checkpoint.load(config.out / kept[0])
+    assert [(config.out / name / "training.safetensors").exists() for name in kept] == [False, True]
+
+
+def test_training_goes_without_a_held_out_episode(config, tmp_path):
+    rows = [row("click-button", 10_000_000, 0, 'Click on "ok".', "<button ref=0>ok</button>", "click 0")]
+    with DatasetWriter(tmp_path / "few") as writer:
+        writer.write("click-button", rows)
+    assert not held_out(read_trajectories([tmp_path / "few"])).any()
+    folder = train(replace(config, data=(tmp_path / "few",)))
+    assert folder.name == "step-0000008"
+
+
+def test_data_are_the_same_however_they_lie_in_the_memory(dataset):
+    table = read_trajectories([dataset])
+    apart = pa.concat_tables([table.slice(0, 7), table.slice(7)])
+    names = table.column_names
+    assert digest(apart, names) == digest(table, names) == digest(apart.combine_chunks(), names)
+    for name in names:
+        other = table.take([*range(1, table.num_rows), 0])
+        changed = table.set_column(names.index(name), name, other[name])
+        assert (digest(changed, names) == digest(table, names)) == table[name].equals(other[name]), name
+
+
 def test_other_labels_are_other_data(config, tmp_path):
     def labelled(name: str, label: str) -> Path:
         html = "<button ref=0>ok</button><button ref=1>no</button>"
@@ -301,11 +350,37 @@ def test_other_labels_are_other_data(config, tmp_path):
         train(replace(config, data=(labelled("other", "click 1"),), resume=True))
 
 
-@pytest.mark.parametrize("setting", ["steps", "batch_size", "micro_tokens", "eval_every"])
-def test_counts_are_at_least_one(config, setting):
-    with pytest.raises(TrainError, match=f"--{setting.replace('_', '-')} must be at least 1, got 0"):
-        train(replace(config, **{setting: 0}))
-    assert not config.out.exists()
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        *((name, 0, "must be at least 1, got 0") for name in POSITIVE),
+        *((name, -1, "must be 0 or more, got -1") for name in NOT_NEGATIVE),
+        *((name, 1.5, "is a share from 0 to 1, got 1.5") for name in SHARES),
+        ("clip", 0.0, "must be more than 0"),
+        ("data", (), "names no folder"),
+        ("size", "huge", "expected one of mini, small"),
+        ("t5", "/no/where", "/no/where cannot be loaded"),
+    ],
+)
+def test_settings_that_make_no_sense(config, setting, value, told):
+    with pytest.raises(TrainError, match=told):
+        train(replace(config, **{setting: value}))
+    assert setting == "t5" or not config.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"size": "small"}, "--size small: the checkpoint that --init names has tiny"),
+        ({"image_tokens": "both"}, "--image-tokens both: .* has local"),
+        ({"processor": ProcessorConfig(vocab_size=999)}, "--processor.vocab-size 999: .* has 512"),
+    ],
+)
+def test_what_a_checkpoint_decides_is_not_asked_otherwise(config, tmp_path, asked, told):
+    first = train(replace(config, stop_at=1))
+    with pytest.raises(TrainError, match=told):
+        train(replace(config, out=tmp_path / "next", init=first, **asked))
+    assert not (tmp_path / "next").exists()
 
 
 @pytest.fixture
