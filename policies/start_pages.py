@@ -9,13 +9,16 @@ policy does, so a checkpoint's ``sha256`` leaves it out.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 FILE = "start_pages.bin"
 _STORED = np.dtype(">u8")
+_REF = re.compile(r"(<[a-z][a-z0-9-]* ref=)\d+")
 
 
 class StartPagesError(ValueError):
@@ -23,7 +26,13 @@ class StartPagesError(ValueError):
 
 
 def start_page(instruction: str, html: str) -> str:
-    """Names a start page: the first 8 bytes of the SHA-256 of instruction, a zero byte and html, as 16 hex digits."""
+    """Names a start page: the first 8 bytes of the SHA-256 of instruction, a zero byte and html, as 16 hex digits.
+
+    The html's refs are numbered from 0 in their order first, as those of a fresh page are: demonstrations that
+    `webagent collect --renumber` gave other numbers show the same page.
+    """
+    numbers = count()
+    html = _REF.sub(lambda tag: f"{tag[1]}{next(numbers)}", html)
     return hashlib.sha256((instruction + "\0" + html).encode()).hexdigest()[:16]
 
 

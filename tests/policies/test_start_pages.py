@@ -36,3 +36,9 @@ def test_a_damaged_list_is_refused(tmp_path, content):
     (tmp_path / start_pages.FILE).write_bytes(content)
     with pytest.raises(StartPagesError):
         start_pages.read(tmp_path)
+
+
+def test_a_page_has_one_name_whatever_numbers_its_elements_have():
+    fresh = start_page("Click", '<p ref=0>a ref=7</p><input ref=1 value="ref=9">')
+    assert start_page("Click", '<p ref=40>a ref=7</p><input ref=12 value="ref=9">') == fresh
+    assert start_page("Click", '<p ref=40>a ref=7</p><input ref=12 value="ref=8">') != fresh
