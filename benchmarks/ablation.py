@@ -24,7 +24,7 @@ from policies.config import ProcessorConfig
 from policies.images import ImageMode
 from policies.train import TrainConfig, train
 from webagent.benchmark import BenchConfig, bench
-from webagent.statistics import bootstrap_mean_interval
+from webagent.statistics import mean_interval
 
 VALIDATION_SEED = 4_000_000
 
@@ -96,7 +96,7 @@ def main(config: Config) -> None:
         results = [measure(config, name, seed) for seed in config.seeds]
         successes = [count for result in results for count in result["successes"]]
         scored = [count for result in results for count in result["scored"]]
-        low, high = bootstrap_mean_interval(successes, scored)
+        low, high = mean_interval(successes, scored)
         means = [sum(r["successes"]) / max(1, sum(r["scored"])) for r in results]
         table.add_row(
             name, f"{sum(means) / len(means):.3f}", f"{low:.3f} - {high:.3f}", ", ".join(f"{m:.3f}" for m in means)

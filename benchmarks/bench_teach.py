@@ -69,7 +69,7 @@ def main(config: Config) -> None:
         if not recorded.exists():
             for seed in range(config.demonstrations):
                 add_episode(recorded, demonstrate(served, site.variation(seed, held_out=False)))
-        if "after" in config.policies and not run.exists():
+        if "after" in config.policies:
             begun = time.monotonic()
             teach(TeachConfig(recorded, run, steps=config.steps, threads=config.threads))
             console.print(f"taught in {(time.monotonic() - begun) / 60:.1f} minutes, the check included")

@@ -209,9 +209,10 @@ def main(config: Config) -> int:
                     longest = max(longest, len(seen.html))
                     page.context.close()
                 slowest = max(slowest, time.perf_counter() - start)
-            except BrowserFault:
-                ended += 1  # the browser itself cannot lay such a page out: the deadline is for that
             except Exception as error:
+                if isinstance(error, BrowserFault) and "no answer within" in str(error):
+                    ended += 1  # the browser itself cannot lay such a page out: the deadline is for that
+                    continue
                 ill += 1
                 print(f"page {number}: {type(error).__name__} {str(error)[:200]} on {build[:120]!r}")
         browser.close()

@@ -8,14 +8,11 @@ missing.
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
-from platform import python_version
 from typing import Any
 from zlib import crc32
 
@@ -28,6 +25,7 @@ import envs  # noqa: F401 (registers the environments)
 from data_gen import oracles
 from data_gen.dataset import TRAINING_SEEDS, DatasetWriter, Row, episode_rows
 from data_gen.progress import CollectionProgress
+from data_gen.provenance import provenance
 from data_gen.shards import Shard, write_shard
 from data_gen.variety import Relabelled, Renumbered, Stray
 from envs import miniwob, tasks
@@ -219,26 +217,6 @@ def _content(config: CollectConfig, names: list[str], learner: Learner | None) -
     return {"tasks": names, "policy": policy} | {key: getattr(config, key) for key in kept}
 
 
-def provenance() -> dict[str, Any]:
-    """The program that is running: its git commit (None outside a checkout) and the versions that results depend on."""
-    here = Path(__file__).resolve()
-    git = ["git", "-C", str(here.parent)]
-    try:
-        # A folder of installed packages may lie inside somebody's checkout of something else.
-        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], check=True, capture_output=True)
-        described = [*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        commit = subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = None
-    versions = {"python": python_version()}
-    for name in ("webagent", "miniwob", "gymnasium", "playwright", "numpy", "pyarrow"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue  # webagent itself may run from its checkout
-    return {"commit": commit, "versions": versions}
-
-
 def _collect_shard(config: CollectConfig, learner: Learner | None, task: str, number: int) -> _Collected:
     """Runs in a worker. The browser is the process's and stays; the pages are the shard's own."""
     started = time.perf_counter()
@@ -334,8 +312,6 @@ def _attempt(env: gymnasium.Env, policy: Policy, seed: int) -> tuple[Episode, st
     for _ in range(ATTEMPTS):
         try:
             episode = run_episode(env, policy, seed=seed)
-        except oracles.OracleError as error:
-            return episode, "lost", f"the oracle is lost: {error}"
         except Exception as error:
             error.add_note(f"while collecting {env.spec.id if env.spec else env}, page seed {seed}")
             raise
@@ -343,6 +319,8 @@ def _attempt(env: gymnasium.Env, policy: Policy, seed: int) -> tuple[Episode, st
             break
     if episode.fault:
         return episode, "fault", episode.fault
+    if episode.gave_up:
+        return episode, "lost", f"the oracle is lost: {episode.gave_up}"
     if not episode.success:
         return episode, "unsolved", f"not solved in {len(episode.steps)} steps, raw reward {episode.raw_reward:g}"
     return episode, "kept", ""

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from data_gen.files import write_whole
 from data_gen.shards import (
     SCHEMA,
     SCHEMA_VERSION,
@@ -34,7 +35,6 @@ from data_gen.shards import (
     inspect_shard,
     parse_shard,
     read_bytes,
-    write_atomically,
     write_shard,
 )
 from envs import miniwob
@@ -42,6 +42,7 @@ from envs.action import Action
 from envs.loop import Episode
 
 __all__ = [
+    "NOISE",
     "SCHEMA",
     "SCHEMA_VERSION",
     "TRAINING_SEEDS",
@@ -55,6 +56,8 @@ __all__ = [
     "read_dataset",
 ]
 
+NOISE = "noise"
+"""Source of rows that are seen as history only."""
 FORMAT = "webagent-trajectories"
 MANIFEST = "dataset.json"
 
@@ -85,7 +88,7 @@ def episode_rows(
         episode: a finished one.
         source: who chose the actions.
         screenshot: False stores none, for an environment that renders none.
-        noise: numbers of the steps whose action was put in at random; their source becomes ``noise``.
+        noise: numbers of the steps whose action was put in at random; their source becomes ``NOISE``.
         labels: by step number, the action to learn there in place of the one that was done.
         episode_id: ``<task>/<seed>`` where None; must be given where the seed is None.
     """
@@ -110,7 +113,7 @@ def episode_rows(
                 "label": str(labels[number]) if number in labels else None,
                 "raw_reward": step.raw_reward,
                 "success": episode.success,
-                "source": "noise" if number in noise else source,
+                "source": NOISE if number in noise else source,
             }
         )
     return rows
@@ -235,7 +238,7 @@ class DatasetWriter:
             "tasks": tasks,
             "shards": [asdict(shard) for shard in shards],
         }
-        write_atomically(self.folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+        write_whole(self.folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
 def read_dataset(folder: str | Path, columns: Sequence[str] | None = None, for_training: bool = False) -> pa.Table:

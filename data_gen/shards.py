@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import struct
 import zlib
 from collections import Counter
@@ -22,6 +21,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+
+from data_gen.files import write_whole
 
 SCHEMA_VERSION = 2
 
@@ -133,8 +134,7 @@ def write_shard(
     content = buffer.getvalue()
     path = Path(folder) / shard_name(task, number)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
+        write_whole(path, content)
     except OSError as error:
         raise DatasetError(
             f"{path} could not be written ({error.strerror}): make room, or choose another folder, and start the same "
@@ -198,17 +198,3 @@ def _check_order(task: str, rows: Sequence[Row]) -> None:
                 "give whole episodes of that task, the steps of each in order"
             )
         expected += 1
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """So that the name never stands for half a file, also after a power failure."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

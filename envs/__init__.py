@@ -1,11 +1,15 @@
 """The world: browser, page observation, actions, gymnasium environments and the one loop.
 
-Importing this package registers ``webagent/<task>-v1`` for every MiniWoB++ page, and ``webagent/OpenWeb-v1``.
+Importing this package registers ``webagent/<task>-v1`` for every MiniWoB++ page, and ``webagent/OpenWeb-v1``. Where an
+event loop runs, as in a notebook, an environment is wrapped in ``OwnThread``.
 """
 
 import gymnasium
 
 from envs import tasks
+from envs.own_thread import OwnThread
+
+__all__ = ["OwnThread"]
 
 
 def _register() -> None:

@@ -149,8 +149,8 @@ class Actuator:
                 return None
             case [int() | float() as x, int() | float() as y]:
                 return float(x), float(y)
-            case other:
-                raise ScriptError(f"the page reported {str(other)[:80]!r} for a point")
+            case _:
+                raise ScriptError("the page reported something else than a point")
 
     def _point(self, ref: int | str) -> tuple[float, float]:
         point = self.point(ref)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fnmatch
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+import idna
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -21,10 +21,11 @@ class AllowList:
 
     Args:
         url: the start page, http, https or file. A file allows itself and the files beside it, nothing else.
-        hosts: more hosts, as ``www.example.org``, ``*.example.org`` or ``localhost:8000``; no port stands for any.
+        hosts: more hosts, as ``www.example.org``, ``*.example.org`` or ``localhost:8000``; no port stands for any, and
+            a star for the names below a domain.
 
     Raises:
-        OpenWebError: if the start page is none of these.
+        OpenWebError: if the start page or a host is none of these.
     """
 
     def __init__(self, url: str, hosts: Iterable[str] = ()):
@@ -33,7 +34,8 @@ class AllowList:
             named = parts.scheme in ("http", "https") and bool(_address(url)[0])
         except ValueError as error:
             raise OpenWebError(f"cannot open {url!r}: {error}") from error
-        self.hosts = tuple(host.lower() for host in hosts)
+        self.hosts = tuple(hosts)
+        self._named = tuple(map(_named, self.hosts))
         self.origin: tuple[str, int] | None = None
         self.folder: Path | None = None
         if named:
@@ -46,8 +48,6 @@ class AllowList:
             raise OpenWebError(
                 f"cannot open {url!r}; expected an address such as https://example.org or file:///a/b.html"
             )
-        if broken := [host for host in self.hosts if not host or "/" in host]:
-            raise OpenWebError(f"{broken[0]!r} is no host; expected for example www.example.org or *.example.org")
 
     def allows(self, url: str) -> bool:
         """Whether an address may be asked. ``data:``, ``blob:`` and ``about:`` ask nobody."""
@@ -62,12 +62,10 @@ class AllowList:
             return False
 
     def allows_host(self, host: str, port: int) -> bool:
-        """Whether a connection to that port of that host may be opened."""
-        host = _ascii(host)
-        named = (host, f"{host}:{port}")
-        return bool(host) and (
-            (host, port) == self.origin
-            or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.hosts for name in named)
+        """Whether a connection to that port of that host, as the browser names it, may be opened."""
+        return (host, port) == self.origin or any(
+            only in (port, None) and (host == name or (name.startswith("*.") and host.endswith(name[1:])))
+            for name, only in self._named
         )
 
     def is_start(self, url: str) -> bool:
@@ -89,12 +87,28 @@ def _address(url: str) -> tuple[str, int]:
     return _ascii(parts.hostname or ""), parts.port or _PORTS[parts.scheme]
 
 
+def _named(host: str) -> tuple[str, int | None]:
+    """Name and port that a named host stands for; the name may begin with ``*.``, the port be None."""
+    try:
+        parts = urlsplit(f"//{host}")
+        name = _ascii(parts.hostname or "")
+        domain = name.removeprefix("*.")
+        if domain and "*" not in domain and not set("@/?#") & set(host):
+            return name, parts.port
+    except ValueError:
+        pass
+    raise OpenWebError(
+        f"{host!r} is no host; expected for example www.example.org, localhost:8000, or *.example.org, with a star at "
+        "the beginning only"
+    )
+
+
 def _ascii(host: str) -> str:
-    host = host.lower()
-    if not host.isascii():
-        with contextlib.suppress(UnicodeError):
-            host = host.encode("idna").decode()  # as the browser names it
-    return host
+    """A host as the browser names it (UTS 46, not transitional)."""
+    if host.isascii():
+        return host.lower()
+    labels = idna.uts46_remap(host, std3_rules=False).split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
 def _file(url: str) -> Path:

@@ -18,6 +18,8 @@ from pathlib import Path
 from playwright.sync_api import Browser as PlaywrightBrowser
 from playwright.sync_api import BrowserContext, CDPSession, Error, Page, Playwright, sync_playwright
 
+from envs.html import cut
+from envs.observation import PageBroken
 from envs.pipe import Session, SharedPipe
 
 SHELL = "headless-shell"
@@ -76,10 +78,10 @@ class BrowserFault(RuntimeError):
     """The browser crashed, hung or lost its page in the middle of something."""
 
 
-def find_chromium(headless: bool = True) -> str | None:
-    """The Chromium to use, None where Playwright's own download is there and needs no path.
+def find_chromium(headless: bool = True) -> str:
+    """Path of the Chromium to use.
 
-    ``WEBAGENT_CHROMIUM`` decides where it is set; then Playwright's own; then ``CANDIDATES`` on PATH.
+    ``WEBAGENT_CHROMIUM`` decides where it is set; then Playwright's own download; then ``CANDIDATES`` on PATH.
 
     Args:
         headless: False asks for one that can show a window, which a headless shell cannot.
@@ -99,8 +101,8 @@ def find_chromium(headless: bool = True) -> str | None:
         if not headless and SHELL in path.replace("_", "-"):
             raise BrowserError(f"WEBAGENT_CHROMIUM is {named!r}, a headless shell: it shows no window")
         return path
-    if _playwright_has_its_own(headless):
-        return None
+    if own := _of_playwright(headless):
+        return own
     for name in CANDIDATES:
         if (headless or SHELL not in name) and (path := shutil.which(name)):
             return path
@@ -111,9 +113,16 @@ def find_chromium(headless: bool = True) -> str | None:
     )
 
 
-def _playwright_has_its_own(headless: bool) -> bool:
-    folder = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright"
-    return any(Path(folder).glob("chromium_headless_shell-*/*/*headless*shell" if headless else "chromium-*/*/*hrom*"))
+def _of_playwright(headless: bool) -> str | None:
+    """The build that this Playwright was made for, where it was downloaded; others may lie beside it."""
+    whole = Path(_driver().playwright.chromium.executable_path)
+    shells = [
+        shell
+        for folder in whole.parents
+        if headless and folder.name.startswith("chromium-")
+        for shell in folder.parent.glob(f"{folder.name.replace('-', '_headless_shell-')}/*/*headless*shell")
+    ]
+    return next((str(path) for path in (*shells, whole) if path.is_file()), None)
 
 
 def sandbox_wanted() -> bool:
@@ -245,12 +254,9 @@ class Browser:
                     "its sandbox cannot be used here: install chromium-sandbox, or allow user namespaces, or, for "
                     "pages you trust only, set WEBAGENT_SANDBOX=0. "
                 )
-            name = self.executable or "of Playwright"
-            raise BrowserError(f"Chromium {name} did not start: {hint}{error.message}") from error
+            raise BrowserError(f"Chromium {self.executable} did not start: {hint}{error.message}") from error
 
     def _shared_pipe(self) -> SharedPipe | None:
-        if self.executable is None:
-            return None
         try:
             return SharedPipe(self.executable)
         except OSError:
@@ -302,7 +308,7 @@ class Browser:
         """Bounds everything inside, to ``DEADLINE`` where None; kills the browser when the time is over.
 
         Raises:
-            BrowserFault: if the time was over, or the browser or its page was lost.
+            BrowserFault: if the time was over, the browser or its page was lost, or the page cannot be read.
         """
         seconds = DEADLINE if seconds is None else seconds
         try:
@@ -311,7 +317,9 @@ class Browser:
         except Error as error:
             if self._watchdog.fired:
                 raise BrowserFault(f"no answer within {seconds:g} s; the browser was stopped") from error
-            raise BrowserFault(error.message.splitlines()[0][:200]) from error
+            raise BrowserFault(cut(error.message.splitlines()[0], 200)) from error
+        except PageBroken as error:
+            raise BrowserFault(str(error)) from error
 
     def new_page(
         self, *, width: int, height: int, scripts: tuple[str, ...], proxy: str = "", storage: str | None = None
@@ -382,12 +390,24 @@ _shared: dict[tuple[int, int, BrowserConfig], Browser] = {}
 
 
 def _driver(anew: bool = False) -> _Driver:
-    """Playwright, of which a thread can have but one, whatever the number of its browsers."""
+    """Playwright, of which a thread can have but one, whatever the number of its browsers.
+
+    Raises:
+        BrowserError: if it does not start.
+    """
     key = (os.getpid(), threading.get_ident())
     if anew or (key in _drivers and _drivers[key].lost):
         _stop(key)
     if key not in _drivers:
-        _drivers[key] = _Driver(sync_playwright().start(), asyncio.get_running_loop())
+        try:
+            _drivers[key] = _Driver(sync_playwright().start(), asyncio.get_running_loop())
+        except Error as error:
+            hint = ""
+            if "asyncio loop" in error.message:
+                hint = (
+                    "an event loop runs in this thread, as in a notebook; wrap the environment: envs.OwnThread(env). "
+                )
+            raise BrowserError(f"Playwright did not start: {hint}{error.message}") from error
         atexit.register(_stop, key)
     return _drivers[key]
 

@@ -33,13 +33,11 @@ class Gate:
         allows: whether a host and port may be connected to. Called in threads of the gate.
 
     Attributes:
-        refused: the last host and port that was asked for and not allowed; empty where none was.
         failures: by host and port, why an allowed connection could not be opened.
     """
 
     def __init__(self, allows: Callable[[str, int], bool]):
         self.allows = allows
-        self.refused = ""
         self.failures: dict[tuple[str, int], str] = {}
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -64,7 +62,6 @@ class Gate:
     def connect(self, host: str, port: int) -> socket.socket | int:
         """A connection to an allowed host, or the reply that says why there is none."""
         if not self.allows(host, port):
-            self.refused = f"{host}:{port}"
             return _NOT_ALLOWED
         try:
             upstream = socket.create_connection((host, port), CONNECT_SECONDS)

@@ -24,7 +24,10 @@ TYPED_INPUTS = frozenset(
 )
 """``<input>`` types whose value the verb ``type`` can replace; an input without a type is a text field."""
 
-_MARKUP = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|([^<]+)")
+CUT = "…"
+"""What a text that was too long ends with. Whoever masks secrets must know that one may have been cut in two."""
+
+MARKUP = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|([^<]+)")
 _ATTRIBUTE = re.compile(r"([a-z][a-z0-9-]*)(?:=(?:\"([^\"]*)\"|([^\s\"]+)))?")
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"'}
 _BARE = re.compile(r"[A-Za-z0-9_.:#%/()-]+")
@@ -34,6 +37,11 @@ _FLAGS = frozenset("checked selected multiple disabled readonly focused contente
 def unescape(text: str) -> str:
     """Turns the four entities that ``page.js`` writes back into characters."""
     return re.sub(r"&(?:amp|lt|gt|quot);", lambda match: _ENTITIES[match.group()], text) if "&" in text else text
+
+
+def cut(text: str, length: int) -> str:
+    """The text, or as much of it, with ``CUT`` behind."""
+    return text if len(text) <= length else text[:length] + CUT
 
 
 @dataclass(eq=False, slots=True)
@@ -179,7 +187,7 @@ def parse_html(html: str) -> Element:
     """
     root = Element("body")
     stack, position, count = [root], 0, 0
-    for match in _MARKUP.finditer(html):
+    for match in MARKUP.finditer(html):
         if match.start() != position:
             break
         position = match.end()

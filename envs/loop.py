@@ -43,6 +43,10 @@ class Step:
     """Why the action was refused; empty where it was carried out."""
     score: float | None = None
     """Log-probability of the action, where the policy gives one (``policy.last_score``)."""
+    url: str = ""
+    """Address of the page that was seen, on the open web."""
+    dialogs: tuple[str, ...] = ()
+    """What dialogs of the page said and were answered with yes; with the first step, those while it loaded too."""
 
 
 @dataclass
@@ -88,6 +92,7 @@ def run_episode(
     if episode.fault:
         episode.truncated = True
     total = 0.0
+    url, dialogs = info.get("url", ""), info.get("dialogs", ())
     while not (episode.terminated or episode.truncated):
         try:
             action = policy.act(observation)
@@ -102,7 +107,10 @@ def run_episode(
             float(info["raw_reward"]),
             following["last_error"],
             getattr(policy, "last_score", None),
+            url,
+            (*dialogs, *info.get("dialogs", ())),
         )
+        url, dialogs = info.get("url", ""), ()
         episode.steps.append(step)
         total += step.reward
         episode.raw_reward, episode.fault = step.raw_reward, info.get("fault", "")

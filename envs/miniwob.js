@@ -61,17 +61,13 @@
       await clock.advance(milliseconds);
       for (let waited = 0; !WOB_TASK_READY && waited < 100; waited++) await clock.advance(100);
       const utterance = core.getUtterance();
-      const seen = await agent.miniwob.observe(0, options);
-      seen.instruction = (typeof utterance === "string" ? utterance : utterance.utterance).toWellFormed();
-      return seen;
+      const instruction = (typeof utterance === "string" ? utterance : utterance.utterance).toWellFormed();
+      return { ...await agent.miniwob.observe(0, options), instruction };
     },
     async observe(milliseconds, options) {
       if (milliseconds) await clock.advance(milliseconds);
       await Promise.all([...document.images].filter((i) => !i.complete).map((image) => image.decode().catch(() => {})));
-      const seen = agent.observe(options);
-      seen.done = WOB_DONE_GLOBAL === true;
-      seen.rawReward = Number(WOB_RAW_REWARD_GLOBAL) || 0;
-      return seen;
+      return { ...agent.observe(options), done: WOB_DONE_GLOBAL === true, rawReward: Number(WOB_RAW_REWARD_GLOBAL) || 0 };
     },
   };
 })();

@@ -68,6 +68,7 @@ class MiniWoBEnv(gymnasium.Env):
     Raises:
         envs.tasks.UnknownTask: if there is no such task.
         envs.browser.BrowserError: on the first reset, if no browser could be found or started.
+        ValueError: on a reset with a seed that is none of ``tasks.PAGE_SEEDS``.
     """
 
     metadata = {  # noqa: RUF012 (as gymnasium declares it)
@@ -114,6 +115,8 @@ class MiniWoBEnv(gymnasium.Env):
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
         page_seed = int(self.np_random.integers(*TRAINING_SEEDS)) if seed is None else int(seed)
+        if page_seed not in tasks.PAGE_SEEDS:
+            raise ValueError(f"page seeds are from 0 to {tasks.PAGE_SEEDS[-1]:,}, got {page_seed:,}")
         self._steps = 0
         self._info = {"task": self.task.name, "seed": page_seed, "raw_reward": 0.0}
         try:
@@ -171,9 +174,9 @@ class MiniWoBEnv(gymnasium.Env):
                 if not fresh:
                     self._load()
                 started = self._begin(page_seed, fresh=True)
-        if started is None:
-            raise BrowserFault("the page did not start an episode")
-        self._seen = Seen.read(started)
+            if started is None:
+                raise BrowserFault("the page did not start an episode")
+            self._seen = Seen.read(started)
         return self._observe(self._seen.rest["instruction"])
 
     def _begin(self, page_seed: int, fresh: bool) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import gymnasium
@@ -16,6 +17,10 @@ Observation = dict[str, Any]
 
 MAX_ELEMENTS = 1024
 """Rows of ``boxes`` and ``refs``. The longest MiniWoB++ page stays below it."""
+
+
+FAR = 1e6
+"""Pixels from the viewport's corner beyond which boxes are not told."""
 
 
 class TextSpace(gymnasium.Space):
@@ -52,11 +57,15 @@ def observation_space(width: int, height: int, max_elements: int = MAX_ELEMENTS)
             "instruction": TextSpace(),
             "html": TextSpace(),
             "screenshot": box(0, 255, (height, width, 3), np.uint8),
-            "boxes": box(-1e6, 1e6, (max_elements, 4), np.float32),
+            "boxes": box(-FAR, FAR, (max_elements, 4), np.float32),
             "refs": box(-1, 2**31 - 1, (max_elements,), np.int32),
             "last_error": TextSpace(),
         }
     )
+
+
+class PageBroken(ValueError):
+    """The page's scripts have broken what reads it, and what that reports makes no sense."""
 
 
 @dataclass
@@ -68,38 +77,50 @@ class Seen:
         boxes: x, y, width, height of each element, in CSS pixels of the viewport, flattened.
         refs: the ref of each element, -1 where it has none.
         rest: whatever else the page's own script reports (reward, done).
+        spills: of elements whose text does not stay in their box, the index, and x, y, width, height of the text.
     """
 
     html: str
     boxes: list[float]
     refs: list[int]
     rest: dict[str, Any] = field(default_factory=dict)
+    spills: list[list[float]] = field(default_factory=list)
 
     @classmethod
     def read(cls, reported: Any) -> Seen:
         """Takes what the page's script reported.
 
         Raises:
-            ValueError: if that is not what ``page.js`` reports, because the page has broken it.
+            PageBroken: if that is not what ``page.js`` reports.
         """
         try:
             html, boxes, refs = (reported.pop(name) for name in ("html", "boxes", "refs"))
+            spills = reported.pop("spills", [])
+            seen = cls(html, boxes, refs, reported, spills)
+            html.encode()
+            written = [-1 if element.ref is None else element.ref for element in seen.root.walk()]
             whole = (
-                isinstance(html, str)
+                refs == written
                 and len(boxes) == 4 * len(refs) <= 4 * MAX_ELEMENTS
-                and all(type(ref) is int for ref in refs)
-                and all(isinstance(side, int | float) for side in boxes)
+                and max(refs, default=-1) < 2**31
+                and all(len(spill) == 5 for spill in spills)
+                and all(isinstance(number, int | float) for number in chain(boxes, *spills))
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"the page reported {str(reported)[:80]!r}") from error
+            raise PageBroken("the page's scripts have broken what reads it") from error
         if not whole:
-            raise ValueError("the page reported elements, refs and boxes that do not fit together")
-        return cls(html, boxes, refs, reported)
+            raise PageBroken("the page reported elements, refs and boxes that do not fit together")
+        return seen
+
+    @cached_property
+    def root(self) -> Element:
+        """The html, parsed."""
+        return parse_html(self.html)
 
     @cached_property
     def elements(self) -> dict[int, Element]:
         """The elements that have a ref, by ref."""
-        return {element.ref: element for element in parse_html(self.html).walk() if element.ref is not None}
+        return {element.ref: element for element in self.root.walk() if element.ref is not None}
 
     def observation(self, instruction: str, screenshot: np.ndarray, error: str = "") -> Observation:
         """What a policy gets to see of it.
@@ -111,7 +132,7 @@ class Seen:
         """
         count = len(self.refs)
         boxes = np.zeros((MAX_ELEMENTS, 4), np.float32)
-        boxes[:count] = np.asarray(self.boxes, np.float32).reshape(count, 4)
+        boxes[:count] = np.clip(np.reshape(self.boxes, (count, 4)), -FAR, FAR)
         refs = np.full(MAX_ELEMENTS, -1, np.int32)
         refs[:count] = self.refs
         return {

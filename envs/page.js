@@ -49,13 +49,15 @@
     return ref;
   }
 
+  const CUT = "\u2026"; // as in html.py
+  const cut = (text, length) => text.length > length ? text.slice(0, length) + CUT : text;
   // What a document may not hold: lone surrogates. What HTML must not hold bare: & < > ".
   const clean = (text) => text.toWellFormed().replace(/\u00a0/g, " ").replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, "");
   const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
   const escapeText = (text) => text.replace(/[&<>]/g, (c) => ENTITIES[c]);
   const escapeValue = (text) => text.replace(/[&<>"]/g, (c) => ENTITIES[c]);
   const attribute = (name, value) => {
-    value = clean(String(value).slice(0, MAX_VALUE));
+    value = clean(cut(String(value), MAX_VALUE));
     return /^[\w.:#%/()-]+$/.test(value) ? ` ${name}=${value}` : ` ${name}="${escapeValue(value)}"`;
   };
   const round = (text) => text.replace(/-?\d+\.\d+(e-?\d+)?/g, (number) => String(Math.round(number * 10) / 10 + 0));
@@ -130,7 +132,7 @@
     const id = element.id;
     if (id && typeof id === "string" && !GENERATED_ID.test(id)) text += attribute("id", id);
     const classes = element.getAttribute("class");
-    if (classes && classes.trim()) text += attribute("class", [...new Set(classes.slice(0, MAX_VALUE).trim().split(/\s+/))].sort().join(" "));
+    if (classes && classes.trim()) text += attribute("class", [...new Set(cut(classes, MAX_VALUE).trim().split(/\s+/))].sort().join(" "));
     if (tag === "input") {
       if (element.type !== "text" || element.hasAttribute("type")) text += attribute("type", element.type);
       const toggles = element.type === "checkbox" || element.type === "radio";
@@ -148,7 +150,7 @@
     if (element.namespaceURI === SVG) {
       for (const name of SVG_ATTRIBUTES) {
         const value = element.getAttribute(name);
-        if (value !== null && value !== "") text += attribute(name, round(value.slice(0, MAX_VALUE)));
+        if (value !== null && value !== "") text += attribute(name, round(cut(value, MAX_VALUE)));
       }
     }
     const colours = [];
@@ -197,6 +199,8 @@
     const view = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
     const hidden = new Set(furniture || []);
     const boxes = [], refList = [];
+    const places = []; // of each element its box, and, where `deep`, the area that its text takes
+    let place = null;
     inView = [];
     let query = document.getElementById("query");
     if (!furniture) query = null;
@@ -216,9 +220,12 @@
       if (++nodes > MAX_NODES || characters > maxCharacters || refList.length >= maxElements) { full = true; return ""; }
       if (node.nodeType === Node.TEXT_NODE) {
         if (wordless) return "";
-        const text = clean(node.length > MAX_TEXT ? node.substringData(0, MAX_TEXT) : node.data);
+        const text = clean(node.length > MAX_TEXT ? node.substringData(0, MAX_TEXT) + CUT : node.data);
         characters += text.length;
-        if (/\S/.test(text)) return escapeText(text.replace(/\s+/g, " "));
+        if (/\S/.test(text)) {
+          if (deep && place) widen(place, intersect(areaOf(node), soft));
+          return escapeText(text.replace(/\s+/g, " "));
+        }
         return text && inlineSibling(node.previousSibling) && inlineSibling(node.nextSibling) ? " " : "";
       }
       if (node.nodeType !== Node.ELEMENT_NODE) return "";
@@ -231,9 +238,12 @@
         return slotted;
       }
       const isOption = tag === "option" || tag === "optgroup";
-      if (!isOption && element !== focus && !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
+      // An element with display:contents, which has no box, does not count as visible; what is in it can be.
+      const appears = (visibilityProperty) => element.checkVisibility({ opacityProperty: true, visibilityProperty }) ||
+        getComputedStyle(element).display === "contents";
+      if (!isOption && element !== focus && !appears(true)) {
         // visibility:hidden can be undone by a child, display:none and opacity cannot
-        if (!element.firstElementChild || !element.checkVisibility({ opacityProperty: true })) return "";
+        if (!element.firstElementChild || !appears(false)) return "";
         let inner = "";
         for (const child of childrenOf(element, tag)) if (child.nodeType === Node.ELEMENT_NODE) inner += writeInner(child, hard, soft, scrolled, wordless);
         return inner;
@@ -261,9 +271,10 @@
         else if (!isOption && tag !== "body" && (scrolls || isActive(element, tag) || frame.listens(element))) ref = refOf(element);
       } else own = null;
 
-      const index = refList.length;
+      const index = refList.length, outer = place;
       if (own !== null) {
         refList.push(ref); boxes.push(rect.left, rect.top, rect.width, rect.height);
+        places.push(place = { rect, text: null });
         characters += own.length + 2 * tag.length;
       }
       let innerHard = hard, innerSoft = soft, inside = scrolled;
@@ -278,12 +289,14 @@
         inside = { x: scrolled.x + element.scrollLeft, y: scrolled.y + element.scrollTop };
       }
       let content = "";
-      const textShown = shown || style.display === "contents";
+      const textShown = shown || style.display === "contents" && style.visibility === "visible";
       if (inner) content = writeFrame(element, inner, rect, soft, wordless);
       else if (!VOID_TAGS.has(tag)) for (const child of childrenOf(element, tag)) {
         if (textShown || child.nodeType !== Node.TEXT_NODE) content += writeInner(child, innerHard, innerSoft, inside, wordless);
         if (full) break;
       }
+      const { text } = place || {};
+      place = outer;
       if (own === null) return content;
 
       const empty = isEmpty(visible);
@@ -294,7 +307,8 @@
         return false;
       };
       if (own === "" && ref < 0 && GENERIC_TAGS.has(tag) && !hasText()) { // says nothing: its children stand for it
-        refList.splice(index, 1); boxes.splice(4 * index, 4);
+        refList.splice(index, 1); boxes.splice(4 * index, 4); places.splice(index, 1);
+        if (text && place) widen(place, text);
         return content;
       }
       if (ref >= 0) {
@@ -332,6 +346,21 @@
       return content;
     }
 
+    function areaOf(textNode) {
+      const range = textNode.ownerDocument.createRange();
+      range.selectNode(textNode);
+      return moved(range.getBoundingClientRect(), frame.origin);
+    }
+
+    function widen(place, { left, top, right, bottom }) {
+      if (isEmpty({ left, top, right, bottom })) return;
+      const { text } = place;
+      place.text = !text ? { left, top, right, bottom } : {
+        left: Math.min(left, text.left), top: Math.min(top, text.top),
+        right: Math.max(right, text.right), bottom: Math.max(bottom, text.bottom),
+      };
+    }
+
     // A line of an SVG may have no width or no height: give it a pixel, so that it has a middle.
     function pad(rect) {
       return { left: rect.left, top: rect.top, right: Math.max(rect.right, rect.left + 1), bottom: Math.max(rect.bottom, rect.top + 1) };
@@ -342,7 +371,12 @@
       html += write(child, EVERYWHERE, view, { x: scrollX, y: scrollY }, false);
       if (full) break;
     }
-    return { full, html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList };
+    const spills = [];
+    places.forEach(({ rect, text }, index) => {
+      const stays = !text || text.left >= rect.left && text.top >= rect.top && text.right <= rect.right && text.bottom <= rect.bottom;
+      if (!stays) spills.push([index, text.left, text.top, text.right - text.left, text.bottom - text.top]);
+    });
+    return { full, spills, html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList };
   }
 
   const agent = {
@@ -356,7 +390,6 @@
     // the browser takes some 10 ms to say what lies at a point.
     point: (ref) => inView[ref] ? pointOf(elements[ref], inView[ref].visible, inView[ref].origin) : null,
     scrollTo(ref) { elements[ref].scrollIntoView({ block: "center", inline: "center", behavior: "instant" }); },
-    focused: (ref) => elements[ref].getRootNode().activeElement === elements[ref],
     scroll(ref, direction) {
       const root = document.scrollingElement || document.documentElement;
       const frame = ref === null ? null : inFrame(elements[ref], elements[ref].localName);
@@ -365,12 +398,17 @@
       target.scrollBy({ left: x * target.clientWidth, top: y * target.clientHeight, behavior: "instant" });
     },
     // Date-like, colour and range fields have no text to type over: their value is set and announced as a browser does.
+    // Returns what the field makes of the value; changes nothing where that is another one.
     setValue(ref, value) {
-      const field = elements[ref];
-      Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, value);
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-      field.dispatchEvent(new Event("change", { bubbles: true }));
-      return field.value;
+      const field = elements[ref], tried = field.cloneNode();
+      const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
+      set.call(tried, value);
+      if (tried.value === value) {
+        set.call(field, value);
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        field.dispatchEvent(new Event("change", { bubbles: true }));
+      }
+      return tried.value;
     },
     selectAll(ref) {
       const field = elements[ref];
@@ -383,7 +421,7 @@
       const label = (option) => option.textContent.replace(/\s+/g, " ").trim();
       const fits = (option, wanted) => label(option) === wanted || (option.value === wanted && !options.some((o) => label(o) === wanted));
       const missing = labels.filter((wanted) => !options.some((option) => fits(option, wanted) && !option.disabled));
-      if (missing.length || (labels.length > 1 && !field.multiple)) return missing;
+      if (missing.length) return missing;
       field.blur(); // closes a list that is open, which would set its own choice later
       field.focus();
       for (const option of options) option.selected = labels.some((wanted) => fits(option, wanted));

@@ -61,6 +61,7 @@ class SharedPipe:
         self._ids = count(_OWN_IDS)
         self._writing = threading.Lock()
         self._own: set[str] = set()
+        self._lost: dict[str, str] = {}  # sessions whose page has gone, and how
         self._browser: Session | None = None
         self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()  # to us; None when there will be no more
         self._to_browser = -1
@@ -114,17 +115,20 @@ class SharedPipe:
             self._write(json.dumps(message).encode() + b"\0")
         except OSError as error:
             raise Error("the browser has gone") from error
-        while (answer := self._answers.get()) is not None:
+        while session not in self._lost:
+            answer = self._answers.get()
+            if answer is None:
+                self._answers.put(None)  # for the next who asks
+                raise Error("the browser has gone")
             if answer.get("id") == number:
                 if "error" in answer:
                     raise Error(f"{method}: {answer['error'].get('message')}")
                 return answer["result"]
-            if answer.get("method") == "Inspector.targetCrashed" and answer.get("sessionId") == session:
-                raise Error("the page crashed")
-            if answer.get("method") == "Target.detachedFromTarget" and answer["params"]["sessionId"] == session:
-                raise Error("the page was closed")
-        self._answers.put(None)  # for the next who asks
-        raise Error("the browser has gone")
+            if answer.get("method") == "Inspector.targetCrashed":
+                self._lost[answer["sessionId"]] = "crashed"
+            elif answer.get("method") == "Target.detachedFromTarget":
+                self._lost[answer["params"]["sessionId"]] = "was closed"
+        raise Error(f"the page {self._lost[session]}")
 
     def _connect(self) -> None:
         try:

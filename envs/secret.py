@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from math import ceil
+from urllib.parse import quote, quote_plus
 
 import numpy as np
 
 from envs.action import Action, ActionError
 from envs.allow import OpenWebError
-from envs.html import Element, parse_html
+from envs.html import CUT, Element, format_html
+from envs.observation import FAR, Seen
 
 SHORTEST = 4
 """Characters that a secret must have: masking a shorter one would mask half of the page."""
@@ -49,40 +52,58 @@ class Secrets:
         longest_first = sorted(forms, key=len, reverse=True)
         self._seen = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
-    def __bool__(self) -> bool:
-        return bool(self._values)
-
     def value(self, name: str) -> str:
         """What the task's secret of that name is."""
         return self._values[name]
 
     def mask(self, text: str) -> str:
-        """The text, with the placeholder wherever it holds the value."""
+        """The text, with the placeholder wherever it holds the value, or was cut in the middle of it."""
         if self._seen is None:
             return text
-        return self._seen.sub(lambda found: f"{{{{secret:{self._names[found.group()]}}}}}", text)
+        text = self._seen.sub(lambda found: f"{{{{secret:{self._names[found.group()]}}}}}", text)
+        *cut, rest = text.split(CUT)
+        return CUT.join([*map(self._mask_head, cut), rest])
 
-    def hide(self, html: str, boxes: np.ndarray, picture: np.ndarray) -> np.ndarray:
-        """The picture, with grey over everything of which the html, already masked, shows that it holds a secret.
+    def _mask_head(self, text: str) -> str:
+        for form, name in self._names.items():
+            start = max(0, len(text) - len(form))
+            while (start := text.find(form[:SHORTEST], start)) >= 0:
+                if form.startswith(text[start:]):
+                    return f"{text[:start]}{{{{secret:{name}}}}}"
+                start += 1
+        return text
+
+    def mask_page(self, seen: Seen) -> None:
+        """Masks a page in place."""
+        if self._seen is None:
+            return
+        for element in (seen.root, *seen.root.walk()):
+            element.children = [self.mask(child) if isinstance(child, str) else child for child in element.children]
+            for name, value in element.attributes.items():
+                if name != "ref":
+                    element.attributes[name] = self.mask(value)
+        seen.html = format_html(seen.root)
+
+    def hide(self, seen: Seen, picture: np.ndarray) -> np.ndarray:
+        """The picture, with grey over everything of which the page shows that it holds a secret.
 
         Args:
-            html: the page.
-            boxes: float32 N x 4, the observation's.
+            seen: the page, already masked.
             picture: uint8 H x W x 3.
         """
-        if self._seen is None or "{{secret:" not in html:
+        if self._seen is None or "{{secret:" not in seen.html:
             return picture
         picture = picture.copy()
-        root = parse_html(html)
-        for element in (root, *root.walk()):
+        spills = {index: area for index, *area in seen.spills}
+        for element in (seen.root, *seen.root.walk()):
             if not _shows(element):
                 continue
-            if element.index < 0:  # bare text of the page: where it stands is not known
-                picture[:] = _HIDDEN
-            else:
-                left, top, width, height = boxes[element.index]
-                rows = slice(max(0, int(top)), max(0, int(np.ceil(top + height))))
-                picture[rows, max(0, int(left)) : max(0, int(np.ceil(left + width)))] = _HIDDEN
+            areas = [spills[element.index]] if element.index in spills else []
+            while element.parent and not all(_box(element, seen)[2:]):  # of an option its list shows the text
+                element = element.parent
+            for left, top, width, height in (*areas, _box(element, seen)):
+                rows = slice(max(0, int(top)), max(0, ceil(top + height)))
+                picture[rows, max(0, int(left)) : max(0, ceil(left + width))] = _HIDDEN
         return picture
 
     def revealed(self, action: Action, element: Element | None, at_start: bool) -> Action:
@@ -110,8 +131,6 @@ class Secrets:
 
 def _forms(value: str) -> set[str]:
     """The ways in which html, an address or an error writes it."""
-    from urllib.parse import quote, quote_plus
-
     shown = " ".join(value.split())
     plain = {value, shown}
     escaped = {text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for text in plain}
@@ -124,3 +143,9 @@ def _forms(value: str) -> set[str]:
 def _shows(element: Element) -> bool:
     own = [child for child in element.children if isinstance(child, str)]
     return any(_PLACEHOLDER.search(text) for text in (*own, *element.attributes.values()))
+
+
+def _box(element: Element, seen: Seen) -> list[float]:
+    if element.index < 0:  # bare text of the page: where it stands is not known
+        return [0, 0, FAR, FAR]
+    return seen.boxes[4 * element.index : 4 * element.index + 4]

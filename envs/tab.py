@@ -19,6 +19,7 @@ from envs.actuator import Actuator, ScriptError
 from envs.allow import AllowList
 from envs.browser import Browser, BrowserFault
 from envs.gate import Gate
+from envs.html import cut
 from envs.miniwob import script
 from envs.observation import MAX_ELEMENTS, Seen
 
@@ -211,14 +212,12 @@ class Tab:
                     if time.monotonic() > end or broken == 3:
                         raise
                     self.page.wait_for_timeout(20)
-                except ValueError as error:
-                    raise BrowserFault(f"the page's scripts have broken what reads it: {error}") from error
 
     def take(self, reported: Any) -> Seen:
         """What the page's script reported; the refs of pages to come count on from its.
 
         Raises:
-            ValueError: if that is not what ``page.js`` reports.
+            PageBroken: if that is not what ``page.js`` reports.
         """
         seen = Seen.read(reported)
         self._first_ref = max(self._first_ref, max(seen.refs, default=-1) + 1)
@@ -259,7 +258,7 @@ class Tab:
     def _answer(self, dialog: Dialog) -> None:
         # What a person would press who wants to go on. A prompt asks for words that nobody has.
         if dialog.type != "beforeunload" and len(self.dialogs) < 20:
-            self.dialogs.append(dialog.message[:500])
+            self.dialogs.append(cut(dialog.message, 500))
         try:
             if dialog.type == "prompt":
                 dialog.dismiss()
@@ -307,7 +306,7 @@ class Tab:
         line = error.message.splitlines()[0]
         for call in ("Page.goto: ", "Page.go_back: "):
             line = line.removeprefix(call)
-        return line.split(" at ")[0][:200]
+        return cut(line.split(" at ")[0] if url else line, 200)
 
 
 def _listen(session: CDPSession, listener: Callable[[dict[str, Any]], None]) -> None:

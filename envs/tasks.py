@@ -14,6 +14,9 @@ COLUMNS = ("webgum56", "browsergym125", "pix2act59", "thin16")
 SUITES = ("all", *COLUMNS, "split62", "split63")
 """split62 and split63 are BrowserGym's two splits, train and test."""
 
+PAGE_SEEDS = range(2**53)
+"""All page seeds: a page's numbers are JavaScript's, which cannot tell larger ones apart."""
+
 
 class UnknownTask(ValueError):
     """A task or suite that is not in the table."""

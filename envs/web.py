@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,9 +21,15 @@ from envs.observation import NOTHING, Observation, Seen, observation_space
 from envs.secret import Secrets
 from envs.tab import Tab
 
-__all__ = ["MAX_STEPS", "AllowList", "OpenWebEnv", "OpenWebError"]
+__all__ = ["MAX_STEPS", "AllowList", "OpenWebEnv", "OpenWebError", "StartPageError"]
 
 MAX_STEPS = 20
+
+_STORAGE = re.compile("storage.?state", re.IGNORECASE)  # in what Playwright says of one that it cannot use
+
+
+class StartPageError(OpenWebError):
+    """The start page does not load now: its host is away, or too slow, or sends to where it is not allowed."""
 
 
 class OpenWebEnv(gymnasium.Env):
@@ -29,7 +37,8 @@ class OpenWebEnv(gymnasium.Env):
 
     The verbs ``goto``, ``back`` and ``done`` are there besides those of every page; ``done`` ends the episode, and its
     text is ``info["answer"]``. Time is real: after an action the page is read when it is still. Nothing but what is
-    allowed can be connected to (``envs.gate``). A dialog is answered with yes; ``info["dialogs"]`` holds what it said.
+    allowed can be connected to (``envs.gate``). A dialog is answered with yes; ``info["dialogs"]`` holds what it said,
+    ``info["url"]`` the page's address.
 
     Args:
         url: where an episode starts.
@@ -99,7 +108,8 @@ class OpenWebEnv(gymnasium.Env):
         """Opens the start page in a fresh context: no cookies, no history. The seed changes nothing.
 
         Raises:
-            OpenWebError: if the start page does not load.
+            StartPageError: if the start page does not load.
+            OpenWebError: if the storage state cannot be used.
         """
         super().reset(seed=seed)
         self._drop_tab()
@@ -116,10 +126,12 @@ class OpenWebEnv(gymnasium.Env):
                 self.tab.goto(self.url)
             except ActionError as error:
                 self._drop_tab()
-                raise OpenWebError(str(error)) from error
+                raise StartPageError(str(error)) from error
             return self._observe(self.tab, ""), self._info(self.tab)
         except BrowserFault as fault:
             self._drop_tab()
+            if self.storage_state and _STORAGE.search(reason := str(fault.__cause__)):
+                raise OpenWebError(f"cannot use the storage state {self.storage_state}: {reason}") from fault
             self._observation = NOTHING.observation(self.task, self._black)
             return self._observation, self._info() | {"fault": f"reset: {self.secrets.mask(str(fault))}"}
 
@@ -141,8 +153,9 @@ class OpenWebEnv(gymnasium.Env):
                 error = str(refused)
             observation = self._observe(tab, error)
         except BrowserFault as fault:
+            info = self._info(tab)
             self._drop_tab()
-            return self._observation, 0.0, False, True, self._info() | {"fault": self.secrets.mask(str(fault))}
+            return self._observation, 0.0, False, True, info | {"fault": self.secrets.mask(str(fault))}
         info = self._info(tab) if answer is None else self._info(tab) | {"answer": answer}
         terminated = answer is not None
         over = self._steps >= self.max_steps or time.monotonic() >= self._end
@@ -163,19 +176,40 @@ class OpenWebEnv(gymnasium.Env):
         """What a policy gets to see of a page: no secret, neither in words nor in the picture.
 
         Args:
-            seen: the page; its html is masked in place.
+            seen: the page; it is masked in place.
             picture: uint8 H x W x 3.
             error: why the last action was refused.
         """
-        seen.html = self.secrets.mask(seen.html)
+        self.secrets.mask_page(seen)
         observation = seen.observation(self.task, picture, self.secrets.mask(error))
         if self._pictures:
-            observation["screenshot"] = self.secrets.hide(seen.html, observation["boxes"], picture)
+            observation["screenshot"] = self.secrets.hide(seen, picture)
         return observation
 
     def render(self) -> np.ndarray:
         """The last screenshot, uint8 H x W x 3."""
         return self._observation["screenshot"]
+
+    def where(self) -> tuple[str, str]:
+        """Address and title of the page as it is now; empty where there is none that answers."""
+        if self.tab is None:
+            return "", ""
+        try:
+            with browsers.shared(self._config).deadline(5):
+                return self.secrets.mask(self.tab.url), self.secrets.mask(self.tab.page.title())
+        except BrowserFault:
+            return "", ""
+
+    def stored(self) -> str:
+        """Cookies and local storage as they are now: the content of a file that ``storage_state`` takes.
+
+        Raises:
+            envs.browser.BrowserFault: if the page is closed, or the browser does not answer.
+        """
+        if self.tab is None:
+            raise BrowserFault("the page is closed")
+        with browsers.shared(self._config).deadline():
+            return json.dumps(self.tab.page.context.storage_state(), indent=1) + "\n"
 
     def close(self) -> None:
         """Closes the page; the browser stays for the other environments of this process."""
@@ -204,6 +238,8 @@ class OpenWebEnv(gymnasium.Env):
 
     def _info(self, tab: Tab | None = None) -> dict[str, Any]:
         info: dict[str, Any] = {"task": "OpenWeb", "seed": None, "raw_reward": 0.0}
+        if tab is not None:
+            info["url"] = self.secrets.mask(tab.url)
         if tab is not None and tab.dialogs:
             info["dialogs"] = tuple(map(self.secrets.mask, tab.dialogs))
             tab.dialogs.clear()

@@ -111,7 +111,10 @@ def locate(folder: Path | str | None) -> Path:
         raise CheckpointError(f"no checkpoint at {folder}: expected a folder with {', '.join(FILES)}")
     folder = latest(folder) or folder
     if missing := [name for name in FILES if not (folder / name).is_file()]:
-        raise CheckpointError(f"checkpoint {folder} is not whole: {', '.join(missing)} missing")
+        raise CheckpointError(
+            f"checkpoint {folder} is not whole: {', '.join(missing)} missing. "
+            "Where a training or teaching was stopped, it goes on by the same command"
+        )
     return folder
 
 

@@ -21,7 +21,7 @@ import torch
 from rich.progress import track
 from torch.utils.data import DataLoader, Dataset
 
-from data_gen.dataset import decode_screenshot, observed, read_dataset
+from data_gen.dataset import NOISE, decode_screenshot, observed, read_dataset
 from envs.action import Action
 from policies import tokens
 from policies.images import ImageMode, stand_in
@@ -31,8 +31,6 @@ from policies.processor import Example, Processor, TargetError, history_item, ou
 
 COLUMNS = ["episode_id", "step", "task", "instruction", "html", "boxes", "refs", "screenshot", "last_error", "action",
            "label", "success", "source"]  # fmt: skip
-NOISE = "noise"
-"""Source of actions that are not to be imitated; an expert's label beside one is."""
 CORPUS_ROWS = 20_000
 """Rows whose text the tokenizer learns from; more change nothing that matters and take minutes."""
 

@@ -1,14 +1,21 @@
-"""Policies by name: ``embedded``, a checkpoint folder, ``oracle``, ``random``, ``openai:MODEL``."""
+"""Policies by name: ``embedded``, a checkpoint folder, ``oracle``, ``random``, ``openai:MODEL``, ``module:name``."""
 
 from __future__ import annotations
 
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import gymnasium
+
 from data_gen.collect import SCRIPTED
 from envs.action import PAGE_VERBS, SIGNATURES
-from envs.loop import Policy, RandomPolicy
+from envs.loop import Episode, Policy, RandomPolicy, Step, run_episode
 from policies.images import ImageMode
 from webagent.output import UsageError
 
@@ -16,9 +23,28 @@ EMBEDDED = "embedded"
 CHAT = "openai:"
 """Begins the names of language models behind an OpenAI-compatible endpoint."""
 
+_CODE = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):([A-Za-z_]\w*)")
+
 
 class AgentFault(RuntimeError):
     """What decides broke down: no fault of the policy, and no failure of it."""
+
+
+def run_policy(
+    env: gymnasium.Env, policy: Policy, task: str, seed: int, on_step: Callable[[Step], None] = lambda step: None
+) -> Episode:
+    """``run_episode``; where what decides broke down, that is the episode's fault."""
+    steps: list[Step] = []
+
+    def keep(step: Step) -> None:
+        steps.append(step)
+        on_step(step)
+
+    try:
+        return run_episode(env, policy, seed=seed, on_step=keep)
+    except AgentFault as fault:
+        raw_reward = steps[-1].raw_reward if steps else 0.0
+        return Episode(task, seed, steps, truncated=True, raw_reward=raw_reward, fault=str(fault))
 
 
 @dataclass(frozen=True)
@@ -26,7 +52,8 @@ class Agent:
     """A policy, as named on the command line.
 
     Attributes:
-        name: ``embedded``, ``oracle``, ``random``, a checkpoint folder, or ``openai:MODEL``.
+        name: ``embedded``, ``oracle``, ``random``, a checkpoint folder, ``openai:MODEL``, or one's own ``module:name``:
+            what makes the policy, called without arguments once in each process.
         image: what the policy sees of the screenshots (``policies.images``); scripted policies read html alone.
         beams: width of the beam search of a learnt policy; 1 is greedy.
         base_url: address of the endpoint of ``openai:MODEL``; the official one where empty.
@@ -42,14 +69,19 @@ class Agent:
         return self.name.startswith(CHAT)
 
     @property
+    def code(self) -> bool:
+        """Whether it is one's own, from a module of one's own."""
+        return not self.chat and _CODE.fullmatch(self.name) is not None
+
+    @property
     def learnt(self) -> bool:
         """Whether it is a checkpoint of ours."""
-        return self.name not in SCRIPTED and not self.chat
+        return self.name not in SCRIPTED and not self.chat and not self.code
 
     @property
     def sees_pages(self) -> bool:
         """Whether ``image`` matters to it."""
-        return self.learnt or self.chat
+        return self.name not in SCRIPTED
 
     @property
     def folder(self) -> Path | None:
@@ -68,7 +100,8 @@ class Agent:
         """Finds out before the work what is wrong with the options.
 
         Raises:
-            UsageError: if an option does not fit, or an endpoint needs a key that is not there.
+            UsageError: if an option does not fit, an endpoint needs a key that is not there, or code of one's own
+                brings no policy.
         """
         if self.base_url and not self.chat:
             raise UsageError("--base-url is for --policy openai:MODEL")
@@ -76,6 +109,8 @@ class Agent:
             from webagent.chat import Endpoint
 
             Endpoint.of(self)
+        if self.code:
+            _own_policy(self.name)
 
     def policy(self, task: str, seed: int) -> Policy:
         """The policy for one episode. What it does depends on nothing but the agent, the task and the seed.
@@ -98,6 +133,8 @@ class Agent:
             from webagent.chat import ChatPolicy, Endpoint
 
             return ChatPolicy(Endpoint.of(self), PAGE_VERBS if task else tuple(SIGNATURES), self.image == "real")
+        if self.code:
+            return _own_policy(self.name)
         return _learnt_policy(self, PAGE_VERBS if task else tuple(SIGNATURES))
 
     def checkpoint_sha256(self) -> str:
@@ -123,3 +160,20 @@ def _learnt_policy(agent: Agent, verbs: tuple[str, ...]) -> Policy:
 
     torch.set_num_threads(1)
     return LearntPolicy.from_checkpoint(agent.folder, agent.image, agent.beams, verbs=verbs)
+
+
+@lru_cache(maxsize=1)
+def _own_policy(name: str) -> Policy:
+    module, _, attribute = name.partition(":")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        policy = getattr(importlib.import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise UsageError(
+            f"--policy {name} brings no policy: {error}; expected module:name, found from the folder that this runs "
+            f"in, of a class or function that can be called without arguments"
+        ) from error
+    if not isinstance(policy, Policy):
+        raise UsageError(f"--policy {name} made a {type(policy).__name__}, which has not reset() and act(observation)")
+    return policy

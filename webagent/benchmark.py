@@ -15,6 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from data_gen.files import write_whole
+from data_gen.provenance import provenance
 from envs import browser
 from envs.workers import BackendError, spread
 from policies import start_pages
@@ -22,10 +24,9 @@ from webagent.agents import Agent
 from webagent.config import BenchConfig
 from webagent.episodes import EpisodeResult
 from webagent.judge import judge
-from webagent.output import console, write_whole
+from webagent.output import STDOUT, console, write_json
 from webagent.protocols import EVALUATION_SEED
-from webagent.provenance import provenance
-from webagent.report import benchmark_page
+from webagent.report import Trace, benchmark_page
 from webagent.results import RESULTS, SCHEMA, BenchResult
 from webagent.store import RunFolder
 from webagent.table import print_results
@@ -42,7 +43,8 @@ def bench(config: BenchConfig) -> BenchResult:
     """Runs the benchmark, or what is left of it, prints the table, writes the files that were asked for.
 
     Raises:
-        UsageError: if the configuration cannot be run, or its results could not be written.
+        UsageError: if the configuration cannot be run, its results could not be written, or the second judge breaks,
+            before the run or after its results are written.
         ProtocolError: if there is no such protocol, or it has no page seeds for a task.
         UnknownTask: if a task is not in the table.
         CheckpointError: if the policy is not a checkpoint.
@@ -50,13 +52,15 @@ def bench(config: BenchConfig) -> BenchResult:
         BrowserError: if no browser can be found or started.
         BenchmarkError: if the browser changed, or a worker was killed.
     """
-    out = console()
+    out = console(stderr=config.json == STDOUT)
     config.check()
+    if config.second_judge is not None:
+        judge((), config.second_judge, out)  # whether it starts and answers, before the work
     checkpoint = config.agent.checkpoint_sha256()
     protocol = config.protocol(checkpoint)
     units, keys = plan(config, protocol)
     trained = _start_pages(config.agent)
-    record = provenance(browser.shared().version)
+    record = provenance() | {"browser": browser.shared().version}
     identity = {
         "schema": SCHEMA,
         "config": config.what_decides(),
@@ -74,24 +78,29 @@ def bench(config: BenchConfig) -> BenchResult:
             episodes = {key: replace(episode, trained=known[key]) for key, episode in episodes.items()}
         result = BenchResult(config, protocol, tuple(episodes[key] for key in keys), checkpoint, record)
         print_results(result, out)
-        remarks = []
+        if config.out is not None:
+            store.close({RESULTS: result.to_json(), "episodes.parquet": result.to_parquet()})
+            out.print(f"run:     {config.out} (its page: {config.out / 'index.html'})")
+        if config.json is not None:
+            write_json(config.json, result.to_json())
+            out.print(f"results: {config.json}")
+        if config.report is not None:
+            out.print(f"page:    {config.report / 'index.html'} (open it in any browser)")
+        traces = store.traces(keys)
+        _write_pages(config, result, traces)
         if config.second_judge is not None:
             judgement = judge(result.episodes, config.second_judge, out)
             judgement.print(out)
-            remarks.append(judgement.sentence)
             if config.out is not None:
                 write_whole(config.out / "second_judge.json", judgement.to_json())
-        page = benchmark_page(result, store.traces(keys), remarks) if config.pictured else ""
-        if config.out is not None:
-            store.close({RESULTS: result.to_json(), "episodes.parquet": result.to_parquet(), "index.html": page})
-            out.print(f"run:     {config.out} (its page: {config.out / 'index.html'})")
-    if config.json is not None:
-        write_whole(config.json, result.to_json())
-        out.print(f"results: {config.json}")
-    if config.report is not None:
-        write_whole(config.report / "index.html", page)
-        out.print(f"page:    {config.report / 'index.html'} (open it in any browser)")
+            _write_pages(config, result, traces, judgement.sentence)
     return result
+
+
+def _write_pages(config: BenchConfig, result: BenchResult, traces: list[Trace], *remarks: str) -> None:
+    for folder in (config.out, config.report):
+        if folder is not None:
+            write_whole(folder / "index.html", benchmark_page(result, traces, remarks))
 
 
 def _run(

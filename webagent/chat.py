@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,10 @@ TIMEOUT = 120.0
 """Seconds that one answer may take."""
 PAUSES = (1.0, 4.0)
 """Seconds before an overloaded or unreachable endpoint is asked again."""
+REFUSED = (401, 403, 404)
+"""Answers that mean a wrong key, address or model: no other episode would fare better."""
+BUSY = (408, 409, 429)
+"""Answers after which it is asked again, as after those from 500 on."""
 HISTORY = 20
 """Past actions that the prompt shows."""
 
@@ -91,8 +96,8 @@ class Endpoint:
         """The model's answer.
 
         Raises:
-            UsageError: if the endpoint refuses the request as such (wrong key, unknown model).
-            AgentFault: if it does not answer, though asked again.
+            UsageError: if the endpoint lets nobody in so (wrong key, unknown model), or sends elsewhere.
+            AgentFault: if it refuses this request, or does not answer, though asked again.
         """
         body = {"model": self.model, "messages": list(messages), "temperature": 0, "max_tokens": 200}
         request = urllib.request.Request(
@@ -103,17 +108,34 @@ class Endpoint:
         complaint = ""
         for pause in (*PAUSES, None):
             try:
-                with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+                with _OPENER.open(request, timeout=TIMEOUT) as response:
                     return str(json.load(response)["choices"][0]["message"]["content"] or "")
             except urllib.error.HTTPError as error:
                 complaint = f"{self.base_url} answered {error.code}: {error.read(300).decode('utf-8', 'replace')}"
-                if error.code not in (408, 409, 429) and error.code < 500:
+                if error.code < 400:
+                    raise UsageError(
+                        f"{self.base_url} redirects to {error.headers['Location']}, which is not followed, since the "
+                        "key would go along: give the right --base-url"
+                    ) from None
+                if error.code in REFUSED:
                     raise UsageError(complaint) from None
-            except (OSError, ValueError, LookupError, TypeError) as error:
+                if error.code < 500 and error.code not in BUSY:
+                    raise AgentFault(complaint) from None
+            except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
                 complaint = f"{self.base_url} gave no answer: {error}"
             if pause is not None:
                 time.sleep(pause)
         raise AgentFault(complaint)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: urllib would send the key on to any host."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 class ChatPolicy:

@@ -2,7 +2,8 @@
 
 A verb's code is imported only when the verb is given, so that ``webagent --help`` and ``webagent tasks`` need not wait
 for torch. Exit codes: 0 done; 1 done, and the answer is no (``run`` did not finish its task, ``doctor`` found something
-missing); 2 bad input, said in one line on stderr; 130 interrupted.
+missing); 2 bad input, said in one line on stderr; 70 anything that nobody foresaw, with its traceback (sysexits'
+EX_SOFTWARE); 130 interrupted. ``run`` has more.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from data_gen.provenance import LAYERS
 from webagent import __version__
-
-LAYERS = ("envs", "data_gen", "policies", "webagent")
 
 
 class Verb(NamedTuple):
@@ -50,6 +51,8 @@ VERBS = {
     "doctor": Verb("webagent.doctor", "DoctorConfig", "doctor", "check this installation and say what is missing"),
 }
 
+INTERNAL_ERROR = 70
+
 EXAMPLES = (
     "webagent doctor",
     'webagent run --url https://example.org --task "Open the link about more information"',
@@ -79,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         if not _is_message(error):
-            raise
+            traceback.print_exc()
+            return INTERNAL_ERROR
         print(f"webagent: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import tyro
 from rich.table import Table
 
+from data_gen.files import write_whole
 from webagent.episodes import EpisodeResult
-from webagent.output import UsageError, check_folder_writable, console, write_whole
+from webagent.output import UsageError, check_folder_writable, console
 from webagent.paired import Comparison, Pairs
 from webagent.report import Trace, comparison_page
 from webagent.results import BenchResult, read_results

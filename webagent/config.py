@@ -10,11 +10,12 @@ from typing import Any
 
 import joblib
 
+from envs.tasks import PAGE_SEEDS
 from envs.workers import Backend
 from policies.images import ImageMode
 from webagent import protocols
 from webagent.agents import Agent
-from webagent.output import UsageError, check_folder_writable, check_writable
+from webagent.output import STDOUT, UsageError, check_folder_writable, check_writable
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class BenchConfig:
     tasks: tuple[str, ...] = ()
     """These tasks in place of the protocol's; `webagent tasks` lists them."""
     policy: str = "embedded"
-    """embedded (the checkpoint that comes with the package), a checkpoint folder, oracle, random, or openai:MODEL."""
+    """embedded (the checkpoint that comes with the package), a checkpoint folder, oracle, random, openai:MODEL, or your
+    own: module:name of what makes an object with reset() and act(observation), as `envs.loop.Policy`."""
     base_url: str = ""
     """Address of the OpenAI-compatible endpoint of openai:MODEL. Its key is read from OPENAI_API_KEY alone."""
     image: ImageMode = "real"
@@ -61,7 +63,7 @@ class BenchConfig:
     overwrite: bool = False
     """Delete the run that is in the folder."""
     json: Path | None = None
-    """Write all results, episode by episode, to this file."""
+    """Write all results, episode by episode, to this file. - is stdout, and then everything else goes to stderr."""
     report: Path | None = None
     """Write one static page, index.html, into this folder."""
     pictures: int = 1
@@ -125,13 +127,16 @@ class BenchConfig:
         for name in ("pictures", "first_seed"):
             if (value := getattr(self, name)) is not None and value < 0:
                 raise UsageError(f"--{name.replace('_', '-')} must not be negative, got {value}")
+        episodes = self.episodes or protocols.get(self.suite).episodes
+        if self.first_seed is not None and self.first_seed + episodes > len(PAGE_SEEDS):
+            raise UsageError(f"--first-seed: page seeds are below {len(PAGE_SEEDS):,}, got {self.first_seed:,} on")
         if self.workers == 0 or self.workers < -1:
             raise UsageError(f"--workers is a number of processes, or -1 for one on each core, got {self.workers}")
         if self.seeds_from_checkpoint and (self.first_seed is not None or not self.agent.learnt):
             raise UsageError("--seeds-from-checkpoint is for a checkpoint, and takes the place of --first-seed")
         if self.overwrite and self.out is None:
             raise UsageError("--overwrite is for the folder of a run: give --out too")
-        if self.json is not None:
+        if self.json not in (None, STDOUT):
             check_writable(self.json)
         if self.out is not None:
             check_folder_writable(self.out)

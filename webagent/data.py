@@ -18,10 +18,11 @@ from rich.progress import track
 from rich.table import Table
 
 from data_gen.dataset import DatasetError, observed, read_dataset
+from data_gen.files import write_whole
 from envs.action import Action
 from envs.workers import spread
 from policies.start_pages import start_page
-from webagent.output import UsageError, check_folder_writable, console, write_whole
+from webagent.output import UsageError, check_folder_writable, console
 from webagent.protocols import EVALUATION_SEED
 from webagent.report import Trace, TraceStep, dataset_page, marks_of
 

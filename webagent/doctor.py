@@ -109,7 +109,7 @@ def _browser() -> Iterator[Finding]:
         yield Finding("browser", "none that starts", str(error))
         return
     sandbox = "sandbox on" if launched.sandbox else "sandbox off (root cannot use it, or WEBAGENT_SANDBOX=0)"
-    yield Finding("browser", f"{launched.version}, {launched.executable or 'downloaded by Playwright'}, {sandbox}")
+    yield Finding("browser", f"{launched.version}, {launched.executable}, {sandbox}")
     page = launched.new_page(width=160, height=210, scripts=())
     try:
         page.set_content(PAGE)

@@ -35,16 +35,16 @@ class EpisodeResult:
     """Whether a training episode had this start page; None where the checkpoint does not say."""
 
     @classmethod
-    def of(cls, episode: Episode, note: str = "", retried: str = "") -> EpisodeResult:
+    def of(cls, episode: Episode, retried: str = "") -> EpisodeResult:
         """Keeps of an episode what the results file keeps.
 
         Args:
             episode: as the loop left it.
-            note: why the policy gave up, where it did.
             retried: the fault of its first attempt.
         """
         first = episode.steps[0].observation if episode.steps else episode.final_observation
-        end = "fault" if episode.fault else "lost" if note else "terminated" if episode.terminated else "truncated"
+        gave_up = bool(episode.gave_up)
+        end = "fault" if episode.fault else "lost" if gave_up else "terminated" if episode.terminated else "truncated"
         return cls(
             task=episode.task,
             seed=int(episode.seed or 0),
@@ -54,7 +54,7 @@ class EpisodeResult:
             steps=len(episode.steps),
             actions=tuple(str(step.action) for step in episode.steps),
             end=end,
-            note=episode.fault or note,
+            note=episode.fault or episode.gave_up,
             page=start_page(first["instruction"], first["html"]) if first else start_page("", ""),
             retried=retried,
         )

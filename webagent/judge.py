@@ -168,7 +168,7 @@ def judge(episodes: Sequence[EpisodeResult], python: Path, console: Console) -> 
 @contextmanager
 def _worker(python: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     pages = page_url("click-button").removesuffix("click-button.html")
-    command = [str(python), str(WORKER), find_chromium() or "", pages]
+    command = [str(python), str(WORKER), find_chromium(), pages]
     try:
         worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     except OSError as error:

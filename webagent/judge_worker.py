@@ -87,7 +87,7 @@ def main() -> None:
     tasks = {task.get_task_id().removeprefix("miniwob."): task for task in ALL_MINIWOB_TASKS}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium or None, chromium_sandbox=sandbox_wanted(), args=[*ARGUMENTS, FILE_ACCESS]
+            executable_path=chromium, chromium_sandbox=sandbox_wanted(), args=[*ARGUMENTS, FILE_ACCESS]
         )
         greeting = {"tasks": sorted(tasks), "version": version("browsergym-miniwob"), "browser": browser.version}
         answers.write(json.dumps(greeting) + "\n")

@@ -23,7 +23,7 @@ class RecordConfig:
     the browser cancels, and nothing is written. The same --out takes one demonstration after another. Scrolling and
     moving the mouse are not recorded: a policy scrolls to what it acts on by itself.
     {{secret:NAME}} in the task stands for the environment variable NAME: type its value into the password field, and
-    the placeholder is stored.
+    the placeholder is stored. A password that the task does not name is not recorded: typing it cancels.
 
     examples:
       webagent record --url https://example.org/shop --task "Buy 2 red mugs" --out data/shop

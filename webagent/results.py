@@ -17,7 +17,7 @@ from webagent.config import BenchConfig
 from webagent.episodes import EpisodeResult, TaskResult
 from webagent.output import UsageError
 from webagent.protocols import Protocol
-from webagent.statistics import Interval, bootstrap_mean_interval
+from webagent.statistics import Interval, mean_interval
 
 SCHEMA = "webagent-benchmark/2"
 """Names the layout of the results file. It is no dataset: evaluation must never pass for training data."""
@@ -53,7 +53,7 @@ class BenchResult:
     episodes: tuple[EpisodeResult, ...]
     checkpoint_sha256: str
     provenance: dict[str, Any]
-    """See ``webagent.provenance``."""
+    """See ``data_gen.provenance``; and the ``browser``."""
 
     @property
     def policy_name(self) -> str:
@@ -119,17 +119,17 @@ class BenchResult:
 
     @cached_property
     def mean_interval(self) -> Interval:
-        return bootstrap_mean_interval([row.successes for row in self.tasks], [row.scored for row in self.tasks])
+        return mean_interval([row.successes for row in self.tasks], [row.scored for row in self.tasks])
 
     @cached_property
     def positive_interval(self) -> Interval:
-        return bootstrap_mean_interval([row.positive for row in self.tasks], [row.scored for row in self.tasks])
+        return mean_interval([row.positive for row in self.tasks], [row.scored for row in self.tasks])
 
     @cached_property
     def interval_over_tasks(self) -> Interval:
         """The mean's, if the tasks are taken for a sample of tasks."""
         successes, episodes = [row.successes for row in self.tasks], [row.scored for row in self.tasks]
-        return bootstrap_mean_interval(successes, episodes, over_tasks=True)
+        return mean_interval(successes, episodes, over_tasks=True)
 
     @property
     def absent(self) -> dict[str, Any] | None:
@@ -143,7 +143,7 @@ class BenchResult:
             "episodes": sum(episodes),
             "tasks": len(episodes),
             "success": _mean([k / n for k, n in counts]),
-            "interval": bootstrap_mean_interval(successes, episodes),
+            "interval": mean_interval(successes, episodes),
         }
 
     @property
@@ -213,7 +213,7 @@ def read_results(path: Path) -> BenchResult:
             config.protocol(content["checkpoint_sha256"]),
             tuple(map(EpisodeResult.read, content["episodes"])),
             content["checkpoint_sha256"],
-            {name: content[name] for name in ("versions", "browser", "commit", "dirty")},
+            {name: content[name] for name in ("versions", "commit", "dirty", "browser")},
         )
     except OSError as error:
         raise UsageError(

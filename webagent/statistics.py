@@ -48,26 +48,28 @@ def wilson_interval(successes: int, episodes: int, level: float = 0.95) -> Inter
     return Interval(low, 1.0 if successes == episodes else min(1.0, centre + half))
 
 
-def bootstrap_mean_interval(
-    successes: Sequence[int],
-    episodes: Sequence[int],
+def mean_interval(
+    successes: Sequence[int] | np.ndarray,
+    episodes: Sequence[int] | np.ndarray,
     *,
     over_tasks: bool = False,
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Interval:
-    """The percentile bootstrap interval (Efron 1979) of the mean success rate over tasks.
+    """The interval of the mean success rate over tasks.
 
-    The episodes of each task are drawn anew. Drawing n of n yes-or-no outcomes with replacement is a binomial draw,
-    which is what happens here. A bootstrap of equal outcomes has no width: there it is Wilson's interval, of all
-    episodes together, or with each task as one observation.
+    Of given tasks it is Wilson's score interval with the variance of a stratified mean in place of a single rate's
+    (``mean_covariance``): its ends are where the mean comes to lie z standard errors from what was observed, when all
+    success rates (lower end) or all failure rates (upper end) shrink by one factor. Of one task, and of tasks all
+    right or all wrong with as many episodes each, it is Wilson's interval; of many episodes mean +- z standard errors.
 
     Args:
         successes: of each task.
         episodes: of each task; tasks without any are left out.
-        over_tasks: whether the tasks are a sample of tasks, and are drawn anew too. That answers another question, how
-            such a policy would do on other tasks of this kind, and is wider. Otherwise the suite is given.
+        over_tasks: whether the tasks are a sample of tasks. That answers another question, how such a policy would do
+            on other tasks of this kind, and is wider: the percentile bootstrap (Efron 1979), tasks and then their
+            episodes drawn anew, and at least the interval of the tasks as given.
         level: coverage, in (0, 1).
         resamples: bootstrap draws.
         seed: of the draws, so that equal results have equal intervals.
@@ -80,11 +82,40 @@ def bootstrap_mean_interval(
     n = n[n > 0]
     if n.size == 0:
         return Interval(0.0, 1.0)
+    given = wilson_interval(int(k[0]), int(n[0]), level) if n.size == 1 else _score_interval(k, n, level)
+    if not over_tasks:
+        return given
     if k.sum() in (0, n.sum()):
-        counted = np.ones_like(n) if over_tasks else n
-        return wilson_interval(int(counted.sum()) if k.sum() else 0, int(counted.sum()), level)
+        return wilson_interval(n.size if k.sum() else 0, n.size, level)
     random = np.random.default_rng(seed)
-    tasks = random.integers(n.size, size=(resamples, n.size)) if over_tasks else np.arange(n.size)
-    drawn = random.binomial(n[tasks], (k / n)[tasks], size=(resamples, n.size))
+    tasks = random.integers(n.size, size=(resamples, n.size))
+    drawn = random.binomial(n[tasks], (k / n)[tasks])
     low, high = np.quantile((drawn / n[tasks]).mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))
+    return Interval(min(float(low), given.low), max(float(high), given.high))
+
+
+def mean_covariance(first: np.ndarray, second: np.ndarray, products: np.ndarray, episodes: np.ndarray) -> float:
+    """The covariance of two means over the same tasks, from the episodes of each (Cochran 1977, Sampling Techniques).
+
+    Within a task it is estimated without bias (section 5.4). A task of one episode says nothing of that: such tasks
+    are taken as if all had the same rates, which is too much rather than too little (collapsed strata, section 5A.12).
+
+    Args:
+        first: sums over the episodes of each task, (tasks,).
+        second: those of the other quantity; the same again for a variance.
+        products: sums of the products of both.
+        episodes: of each task, at least one.
+    """
+    x, y = first / episodes, second / episodes
+    within = (products - episodes * x * y) / np.maximum(episodes - 1, 1)
+    within = np.where(episodes > 1, within, (x - x.mean()) * (y - y.mean()))
+    return float((within / episodes).sum()) / episodes.size**2
+
+
+def _score_interval(k: np.ndarray, n: np.ndarray, level: float) -> Interval:
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    rate = float((k / n).mean())
+    spread = z2 * float((1 / n).sum()) / n.size**2
+    root = spread + math.sqrt(spread**2 + 4 * z2 * mean_covariance(k, k, k, n))
+    # With one task's variance, these are the roots of Wilson's quadratic.
+    return Interval(2 * rate**2 / (2 * rate + root), 1 - 2 * (1 - rate) ** 2 / (2 * (1 - rate) + root))

@@ -20,8 +20,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from data_gen.files import write_whole
 from webagent.episodes import EpisodeResult
-from webagent.output import UsageError, write_whole
+from webagent.output import UsageError
 from webagent.report import Trace
 from webagent.report.trace import trace_from_json, trace_to_json
 from webagent.units import Unit, UnitResult

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Annotated
 
+import pyarrow as pa
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from data_gen.augment import Demonstration, Variants, demonstrations, rows_to_learn, spread, thinned
-from data_gen.dataset import DatasetWriter, read_dataset
+from data_gen.augment import Variants, demonstrations, rows_to_learn, spread, thinned
+from data_gen.dataset import MANIFEST, DatasetError, DatasetWriter, read_dataset
+from data_gen.files import write_whole
 from data_gen.shards import Row
 from data_gen.synthetic import TASK, SynthesizeConfig, synthesize
 from webagent.agents import EMBEDDED
 from webagent.output import UsageError, check_folder_writable, console
 
 VARIANTS, MADE_UP = ".variants", ".made-up"
-"""In the run's folder: the datasets that are trained on."""
+"""In the folder of a teaching: the datasets that are trained on."""
+
+RUN = "training"
+"""The training run in it. Its last checkpoint moves up when it is done: until then the folder holds no policy."""
+
+SETTINGS = "teaching.json"
+"""What decides what is learnt: the same command goes on, another is refused."""
+
+FREE = ("dataset", "out", "init", "check", "save_minutes", "threads")
+"""Settings that are not in there; of the demonstrations and the checkpoint to begin with, hashes are."""
 
 SHARD = 100
 """Variants in one of its shards."""
@@ -37,7 +49,8 @@ class TeachConfig:
 
     Each becomes many: with other values, wordings and rows. Which words are values is found by comparing the
     demonstrations, so give them different ones. At the end the policy is checked on variants with values of their own,
-    which it has not seen. `webagent run --policy OUT` then runs it.
+    which it has not seen. `webagent run --policy OUT` then runs it. A teaching that was stopped goes on when the same
+    command is given again.
 
     examples:
       webagent teach data/shop --out runs/shop
@@ -47,7 +60,7 @@ class TeachConfig:
     dataset: Annotated[Path, tyro.conf.Positional]
     """Folder that `webagent record` wrote."""
     out: Path
-    """Folder of the training run and its checkpoint."""
+    """Folder of the checkpoint, and of the training run."""
     init: Annotated[str, tyro.conf.arg(name="from")] = EMBEDDED
     """embedded (the checkpoint that comes with the package), or a checkpoint folder, to begin with."""
     steps: int = 1000
@@ -65,6 +78,8 @@ class TeachConfig:
     """How often each variant is seen; fewer passes draw more variants."""
     check: int = 20
     """Held-out variants that the policy is checked on at the end."""
+    save_minutes: float = 2.0
+    """Minutes from one checkpoint that a stopped teaching goes on from to the next."""
     seed: int = 0
     """Seed of the variants and of the training."""
     threads: int = 0
@@ -81,44 +96,44 @@ def teach(config: TeachConfig, out: Console | None = None) -> Path:
         UsageError, DatasetError, CheckpointError, TrainError: if what is given cannot be used.
     """
     out = out or console()
-    found = _demonstrations(config)
+    table = _recorded(config)
+    found = demonstrations(table)
+    if not found:
+        raise UsageError(f"no successful episode in {config.dataset}: record some with webagent record")
     from policies import checkpoint
+    from policies.checks import check
     from policies.train import TrainConfig, train
     from webagent.taught import score
 
     start = checkpoint.locate(None if config.init == EMBEDDED else config.init)
+    begun = checkpoint.latest(config.out / RUN)
+    training = TrainConfig(
+        data=(config.out / VARIANTS, config.out / MADE_UP) if config.made_up else (config.out / VARIANTS,),
+        out=config.out / RUN,
+        init=start,
+        steps=config.steps,
+        batch_size=config.batch_size,
+        lr=config.lr,
+        image_dropout=config.image_dropout,
+        shares={TASK: config.made_up} if config.made_up else {},
+        eval_every=config.steps,
+        save_minutes=config.save_minutes,
+        resume=begun is not None,
+        seed=config.seed,
+        threads=config.threads,
+    )
+    check(training, 1)
+    _claim(config, table, checkpoint.sha256(start))
     variants = Variants(found)
     steps = [len(demonstration.steps) for demonstration in found]
     out.print(f"{len(found)} demonstrations of {min(steps)} to {max(steps)} steps; values: {_some(variants.values)}")
-    begun = time.monotonic()
-    samples = config.steps * config.batch_size
-    own = samples * (1 - config.made_up) / config.passes
-    count = max(len(found), math.ceil(own * len(found) / sum(map(rows_to_learn, found))))
-    drawn = spread(variants, count, config.seed, screenshot=config.image_dropout < 1)
-    _write(config.out / VARIANTS, (thinned(rows, Random(number)) for number, rows in enumerate(drawn)))
-    data, shares = [config.out / VARIANTS], {}
-    if config.made_up:
-        episodes = math.ceil(samples * config.made_up / MADE_UP_ROWS)
-        data.append(synthesize(SynthesizeConfig(config.out / MADE_UP, episodes=episodes), Console(quiet=True)))
-        shares = {TASK: config.made_up}
-    out.print(f"{count} variants in {time.monotonic() - begun:.0f} s; training")
-    begun = time.monotonic()
-    folder = train(
-        TrainConfig(
-            data=tuple(data),
-            out=config.out,
-            init=start,
-            steps=config.steps,
-            batch_size=config.batch_size,
-            lr=config.lr,
-            image_dropout=config.image_dropout,
-            shares=shares,
-            eval_every=config.steps,
-            seed=config.seed,
-            threads=config.threads,
-        )
-    )
-    out.print(f"trained in {(time.monotonic() - begun) / 60:.1f} minutes")
+    if (folder := checkpoint.latest(config.out)) is None:
+        _make(config, variants, out)
+        out.print(f"going on from {begun.name}" if begun else "training")
+        since = time.monotonic()
+        trained = train(training)
+        folder = trained.rename(config.out / trained.name)
+        out.print(f"trained in {(time.monotonic() - since) / 60:.1f} minutes")
     own = [[move.row for move in demonstration.steps] for demonstration in found]
     others = list(spread(variants, config.check, config.seed + 1, held_out=True, screenshot=False))
     before, after = ([score(at, rows) for rows in (own, others)] for at in (start, folder))
@@ -127,21 +142,72 @@ def teach(config: TeachConfig, out: Console | None = None) -> Path:
     return folder
 
 
-def _demonstrations(config: TeachConfig) -> list[Demonstration]:
-    for name in ("steps", "batch_size", "passes", "check"):
+def _recorded(config: TeachConfig) -> pa.Table:
+    for name in ("passes", "check"):
         if (value := getattr(config, name)) < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+            raise UsageError(f"--{name} must be at least 1, got {value}")
     if not 0 <= config.made_up < 1:
         raise UsageError(f"--made-up is a share from 0 to less than 1, got {config.made_up:g}")
-    if not 0 <= config.image_dropout <= 1:
-        raise UsageError(f"--image-dropout is a share between 0 and 1, got {config.image_dropout:g}")
     check_folder_writable(config.out)
-    if config.out.is_dir() and any(config.out.iterdir()):
+    folder = config.dataset
+    if not (folder / MANIFEST).is_file():
+        what = f"{folder} holds no recordings" if folder.is_dir() else f"there is no folder {folder}"
+        raise UsageError(f"{what}; make some with: webagent record --url ... --task ... --out {folder}")
+    return read_dataset(folder)
+
+
+def _claim(config: TeachConfig, table: pa.Table, start: str) -> None:
+    """Begins a folder, or finds that what it holds can be gone on with.
+
+    Args:
+        config: the settings.
+        table: the demonstrations.
+        start: the hash of the checkpoint to begin with.
+
+    Raises:
+        UsageError: if it holds something else.
+    """
+    from policies.tokens import digest
+
+    settings = {name: value for name, value in asdict(config).items() if name not in FREE}
+    settings |= {"demonstrations": digest(table, table.column_names), "from": start}
+    file = config.out / SETTINGS
+    if file.is_file():
+        theirs = json.loads(file.read_bytes())
+        if other := [name for name in settings if settings[name] != theirs.get(name)]:
+            raise UsageError(
+                f"{config.out} holds a teaching with other {', '.join(other)}: give the same to go on with it, "
+                "or choose another --out"
+            )
+    elif config.out.is_dir() and any(config.out.iterdir()):
         raise UsageError(f"{config.out} is not empty: choose another --out")
-    found = demonstrations(read_dataset(config.dataset))
-    if not found:
-        raise UsageError(f"no successful episode in {config.dataset}: record some with webagent record")
-    return found
+    else:
+        write_whole(file, json.dumps(settings, indent=2) + "\n")
+
+
+def _make(config: TeachConfig, variants: Variants, out: Console) -> None:
+    """Makes the datasets, unless they are there."""
+    begun = time.monotonic()
+    samples = config.steps * config.batch_size
+    if config.made_up:
+        episodes = math.ceil(samples * config.made_up / MADE_UP_ROWS)
+        synthesize(SynthesizeConfig(config.out / MADE_UP, episodes=episodes), Console(quiet=True))
+    if _is_whole(config.out / VARIANTS):
+        return
+    shown = variants.demonstrations
+    own = samples * (1 - config.made_up) / config.passes
+    count = max(len(shown), math.ceil(own * len(shown) / sum(map(rows_to_learn, shown))))
+    drawn = spread(variants, count, config.seed, screenshot=config.image_dropout < 1)
+    _write(config.out / VARIANTS, (thinned(rows, Random(number)) for number, rows in enumerate(drawn)))
+    out.print(f"{count} variants in {time.monotonic() - begun:.0f} s")
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        read_dataset(folder, ["step"])
+    except DatasetError:
+        return False
+    return True
 
 
 def _write(folder: Path, episodes: Iterator[list[Row]]) -> None:

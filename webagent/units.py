@@ -7,15 +7,12 @@ breaks again it is a fault, neither a success nor a failure.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gymnasium
 
-from data_gen.oracles import OracleError
 from envs import tasks as task_table
-from envs.loop import Episode, Step, run_episode
-from webagent.agents import Agent, AgentFault
+from webagent.agents import Agent, run_policy
 from webagent.config import BenchConfig
 from webagent.episodes import EpisodeResult
 from webagent.protocols import Protocol
@@ -99,30 +96,15 @@ def run_unit(unit: Unit) -> UnitResult:
     try:
         for seed in unit.seeds:
             start = time.perf_counter()
-            episode, note = _run_once(env, unit.agent, unit.task, seed)
+            episode = run_policy(env, unit.agent.policy(unit.task, seed), unit.task, seed)
             retried = episode.fault
             if retried:
-                episode, note = _run_once(env, unit.agent, unit.task, seed)
-            measured = EpisodeResult.of(episode, note, retried)
+                episode = run_policy(env, unit.agent.policy(unit.task, seed), unit.task, seed)
+            measured = EpisodeResult.of(episode, retried)
             result.episodes.append(measured)
             result.seconds.append(time.perf_counter() - start)
             if seed in unit.shown or (unit.failures and not measured.success):
-                result.traces.append(trace_episode(episode, note or measured.cause))
+                result.traces.append(trace_episode(episode, episode.gave_up or measured.cause))
         return UnitResult(result.episodes, result.traces, env.get_wrapper_attr("browser_version"), result.seconds)
     finally:
         env.close()
-
-
-def _run_once(env: gymnasium.Env, agent: Agent, task: str, seed: int) -> tuple[Episode, str]:
-    """Runs one episode; with it, why an oracle gave up, where it did."""
-    steps: list[Step] = []
-    try:
-        return run_episode(env, agent.policy(task, seed), seed=seed, on_step=steps.append), ""
-    except AgentFault as fault:
-        return _broken_off(task, seed, steps, fault=str(fault)), ""
-    except OracleError as error:
-        return _broken_off(task, seed, steps), str(error) or "the oracle gave up"
-
-
-def _broken_off(task: str, seed: int, steps: Sequence[Step], fault: str = "") -> Episode:
-    return Episode(task, seed, list(steps), raw_reward=steps[-1].raw_reward if steps else 0.0, fault=fault)

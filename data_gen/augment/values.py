@@ -2,7 +2,8 @@
 
 A word is a value where it stands in the instruction and in what is done (typed, chosen, the name or the row of what is
 clicked), and not in every demonstration alike. What stands on the page in its place, such as the other options and
-rows, is replaced with it: a policy must not find a value by its being the only word it does not know.
+rows, is replaced with it: a policy must not find a value by its being the only word it does not know. A secret's
+placeholder is a value that is not replaced.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from data_gen.augment.rows import like_siblings
-from data_gen.augment.words import TOKEN, another, in_style_of, words_of
+from data_gen.augment.words import SECRET, TOKEN, another, in_style_of, words_of
 from envs.action import Action
 from envs.html import Element
 
@@ -32,7 +33,8 @@ def find_values(demonstrations: Sequence[Demonstration]) -> tuple[set[str], set[
         fixed = set.intersection(*said) | set.intersection(*done)
     values = {word for words, deeds in zip(said, done, strict=True) for word in words & deeds} - fixed
     beside = {word for demonstration in demonstrations for word in _beside(demonstration, values)}
-    return values, values | (beside - fixed - set().union(*said))
+    secrets = {word for word in set().union(*said) if SECRET.fullmatch(word)}
+    return values | secrets, (values | (beside - fixed - set().union(*said))) - secrets
 
 
 def _deeds(demonstration: Demonstration) -> set[str]:

@@ -16,12 +16,9 @@ from data_gen.augment.slots import Slot, choice_of, find_slots, follows_instruct
 from data_gen.augment.values import draw, find_values, replace_in_action, replace_in_page
 from data_gen.augment.wording import Wordings, reworded
 from data_gen.augment.words import words_of
-from data_gen.shards import Row
+from data_gen.dataset import NOISE, Row
 from envs.action import Action
 from envs.html import Element, format_html, parse_html
-
-NOISE = "noise"
-"""Source of rows that are seen as history only."""
 
 THINNED = 0.75
 """Share of the rows in which nothing is typed that are."""

@@ -9,9 +9,10 @@ from random import Random
 from zlib import crc32
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-TOKEN = re.compile(r"\d{4}-\d{2}-\d{2}(?!\w)|[^\W_]+")
-
-"""A word of a text: a date as date fields hold it, or a run of letters and digits."""
+SECRET = re.compile(r"\{\{secret:\w+\}\}")
+"""The placeholder of a secret (``envs.secret``), which stays as it is."""
+TOKEN = re.compile(rf"{SECRET.pattern}|\d{{4}}-\d{{2}}-\d{{2}}(?!\w)|[^\W_]+")
+"""A word of a text: a placeholder, a date as date fields hold it, or a run of letters and digits."""
 
 
 def words_of(text: str) -> set[str]:

@@ -8,10 +8,8 @@ from statistics import median
 from typing import Any
 
 from data_gen.human.tree import Node, read_tree
+from data_gen.recording.gestures import MOVED
 from envs.html import TYPED_INPUTS
-
-MOVED = 5
-"""CSS pixels from which on a press that is released elsewhere is a drag."""
 
 
 class Unconvertible(ValueError):

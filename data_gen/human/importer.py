@@ -33,12 +33,13 @@ import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
-from data_gen.collect import provenance
 from data_gen.dataset import DatasetWriter, Row, episode_rows
+from data_gen.files import write_whole
 from data_gen.human.agreement import LEGEND, Agreement, agree, agreement_table
 from data_gen.human.episode import convert, is_solved
 from data_gen.human.events import Unconvertible
-from data_gen.shards import Shard, write_atomically, write_shard
+from data_gen.provenance import provenance
+from data_gen.shards import Shard, write_shard
 from envs import tasks
 from envs.workers import spread
 
@@ -126,7 +127,7 @@ def import_demos(config: ImportDemosConfig, console: Console | None = None) -> P
         imported.sort(key=lambda result: (result.shard.task, result.shard.number))
         failures = [failure for result in imported for failure in result.failures]
         lines = (json.dumps(vars(failure), sort_keys=True) + "\n" for failure in failures)
-        write_atomically(config.out / UNCONVERTED, "".join(lines).encode())
+        write_whole(config.out / UNCONVERTED, "".join(lines))
     console.print(_summary(imported))
     kept, solved = total - len(failures), sum(result.solved for result in imported)
     lost = sum(failure.solved is True for failure in failures)

@@ -25,7 +25,7 @@ class Node:
         box: left, top, width and height in CSS pixels of the viewport.
         value: text of a field, or whether a checkbox or radio button is checked; None for anything else.
         target: whether the recorded event happened on it.
-        marks: what ``data_gen.human_pages`` says about it besides attributes.
+        marks: what ``data_gen.human.pages`` says about it besides attributes.
     """
 
     tag: str

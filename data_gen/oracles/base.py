@@ -16,10 +16,10 @@ import numpy as np
 
 from envs.action import Action
 from envs.html import Element, parse_html
-from envs.loop import Observation
+from envs.loop import GiveUp, Observation
 
 
-class OracleError(RuntimeError):
+class OracleError(GiveUp):
     """The oracle is lost: the page is not one that its rule knows."""
 
 

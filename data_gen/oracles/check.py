@@ -15,7 +15,7 @@ import tyro
 
 from data_gen import oracles
 from envs import tasks
-from envs.loop import Step, run_episode
+from envs.loop import run_episode
 from envs.workers import spread
 
 
@@ -52,20 +52,16 @@ def measure(task: str, seeds: range) -> Measurement:
     env = gymnasium.make(f"envs:webagent/{task}-v1", screenshot=oracles.entry(task).pixels, frame_limit=True)
     policy = oracles.get(task)
     for seed in seeds:
-        steps: list[Step] = []
-        cause = ""
-        try:
-            episode = run_episode(env, policy, seed=seed, on_step=steps.append)
-            if not episode.success:
-                cause = episode.fault or f"raw reward {episode.raw_reward:g}" + " out of steps" * episode.truncated
-        except oracles.OracleError as error:
-            cause = f"lost: {error}"
-        result.steps += len(steps)
-        if cause:
-            did = "; ".join(f"{step.action}{step.error and f' [{step.error}]'}" for step in steps)
-            result.failures.append(f"seed {seed}: {cause} after: {did}")
-        else:
+        episode = run_episode(env, policy, seed=seed)
+        result.steps += len(episode.steps)
+        if episode.success:
             result.successes += 1
+            continue
+        cause = episode.fault or f"raw reward {episode.raw_reward:g}" + " out of steps" * episode.truncated
+        if episode.gave_up:
+            cause = f"lost: {episode.gave_up}"
+        did = "; ".join(f"{step.action}{step.error and f' [{step.error}]'}" for step in episode.steps)
+        result.failures.append(f"seed {seed}: {cause} after: {did}")
     env.close()
     return result
 

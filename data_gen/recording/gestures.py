@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envs.action import Action
+from envs.html import parse_html
 from envs.observation import Observation
 
 MOVED = 5
@@ -80,6 +81,10 @@ class Gestures:
         far = max(abs(a - b) for a, b in zip(pressed.place, released.place, strict=True)) > MOVED
         if far and released.ref >= 0 and released.ref != pressed.ref and released.ref in _refs(pressed.before):
             self._step(pressed.before, Action("drag", (pressed.ref, released.ref)))
+        elif chosen := _chosen(pressed):  # choosing it once more changes nothing, and is told by no other event
+            last = self.steps[-1][1] if self.steps else None
+            if last is None or (last.verb, last.args[:1]) != ("select", (pressed.ref,)):
+                self._step(pressed.before, Action("select", (pressed.ref, *chosen)))
         else:
             self._step(pressed.before, Action("click", (pressed.ref,)))
 
@@ -153,6 +158,17 @@ class Gestures:
     def _step(self, before: Observation | None, action: Action) -> None:
         if before is not None and set(action.refs) <= _refs(before):
             self.steps.append((before, action))
+
+
+def _chosen(pressed: Event) -> list[str]:
+    """What is chosen in the list that is pressed; nothing where it is no list."""
+    if pressed.before is None or "<select" not in pressed.before["html"]:
+        return []
+    lists = parse_html(pressed.before["html"]).find_all("select", ref=True)
+    options = [
+        option for field in lists if field.ref == pressed.ref for option in field.find_all("option", selected="")
+    ]
+    return [option.text for option in options if not option.has("disabled")]
 
 
 def _refs(observation: Observation | None) -> set[int]:

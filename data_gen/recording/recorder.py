@@ -40,7 +40,8 @@ class Recorder:
     Args:
         url: where it starts.
         task: the instruction. A secret stands in it as ``{{secret:NAME}}``, and in the recording too: whatever is typed
-            into a password field is then stored as the placeholder.
+            into a password field is then stored as the placeholder. Without one, only a password in the task's own
+            words can be typed.
         allow_hosts: hosts that may be asked besides the start page's.
         storage_state: file with cookies and local storage to start with.
         headless: False shows the browser's window.
@@ -94,7 +95,11 @@ class Recorder:
 
     @property
     def actions(self) -> list[Action]:
-        """What has been done, the gesture under way left out."""
+        """What has been done, the gesture under way left out.
+
+        Raises:
+            RecordError: if a password was typed that is not to be stored.
+        """
         return [self._masked(action) for _, action in self._gestures.steps]
 
     def listen(self, milliseconds: int) -> None:
@@ -128,7 +133,7 @@ class Recorder:
             A successful episode: whoever recorded it says so.
 
         Raises:
-            RecordError: if nothing was done, or the browser is gone.
+            RecordError: if nothing was done, a password was typed that is not to be stored, or the browser is gone.
         """
         last = self.look()
         steps = [(before, self._masked(action)) for before, action in self._gestures.settle()]
@@ -161,22 +166,34 @@ class Recorder:
             return action
         strings = map(self._env.secrets.mask, action.strings)
         if action.refs and action.refs[0] in self._passwords:
-            strings = map(self._placeholder, strings)
+            strings = [self._storable(string) for string in strings]
+            if None in strings:
+                raise RecordError(
+                    "a password was typed, and the task names none: put it into an environment variable, such as "
+                    "PASSWORD, and say {{secret:PASSWORD}} in the task; the recording then holds that in its place"
+                )
         return replace(action, args=(*action.args[: len(action.args) - len(action.strings)], *strings))
 
     def _without_passwords(self, observation: Observation) -> Observation:
-        """Of a task with secrets no password field shows what it holds, half typed or mistyped as it may be."""
-        if not self._secrets or "type=password" not in observation["html"]:
+        """No password field shows what is not to be stored, half typed or mistyped as it may be."""
+        if "type=password" not in observation["html"] and not self._passwords:
             return observation
         root = parse_html(observation["html"])
-        for field in root.find_all("input", type="password", ref=True):
+        for field in root.find_all("input", ref=True):
             assert field.ref is not None
-            self._passwords.add(field.ref)
-            if field.value:
-                field.attributes["value"] = self._placeholder(field.value)
+            if field.attributes.get("type") == "password":
+                self._passwords.add(field.ref)
+            if field.ref in self._passwords and field.value:  # also once a button has made it readable
+                if storable := self._storable(field.value):
+                    field.attributes["value"] = storable
+                else:
+                    del field.attributes["value"]
         return {**observation, "html": format_html(root)}
 
-    def _placeholder(self, typed: str) -> str:
+    def _storable(self, typed: str) -> str | None:
+        """What stands for the content of a password field; None where nothing may."""
+        if not self._secrets:
+            return typed if typed in self._env.task else None
         if not typed or typed in self._secrets:
             return typed
         values = {name: self._env.secrets.value(name[9:-2]) for name in self._secrets}

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from data_gen.collect import provenance
 from data_gen.dataset import MANIFEST, DatasetError, DatasetWriter, episode_rows
+from data_gen.provenance import provenance
+from data_gen.shards import Shard, inspect_shard
 from envs.loop import Episode
 
 SOURCE = "human"
 _CONFIG = {"made by": "webagent record"}
+_SHARDS = "part-*.parquet"
 
 
 def check_dataset(folder: str | Path) -> None:
     """Finds out before the recording, not after it, that it cannot be added. Writes nothing.
 
     Raises:
-        DatasetError: if the folder holds anything but recordings.
+        DatasetError: if the folder holds anything but recordings, or a broken one.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -30,6 +32,7 @@ def check_dataset(folder: str | Path) -> None:
         config = None
     if config != _CONFIG:
         raise DatasetError(f"{folder} holds something else than recordings; give another folder")
+    _recordings(folder)
 
 
 def add_episode(folder: str | Path, episode: Episode) -> int:
@@ -39,19 +42,37 @@ def add_episode(folder: str | Path, episode: Episode) -> int:
         How many recordings it holds now.
 
     Raises:
-        DatasetError: if the folder holds something else, or cannot be written.
+        DatasetError: if the folder holds something else, or cannot be written. If a recording that was there is broken,
+            the new one is kept, and the dataset is marked as incomplete.
     """
+    folder = Path(folder)
     with DatasetWriter(folder, _CONFIG) as writer:
-        count = len(recordings(writer, episode.task))
-        rows = episode_rows(episode, SOURCE, episode_id=f"{episode.task}/recorded-{count:04d}")
-        writer.write(episode.task, rows, count)
+        number = max((_number(path) + 1 for path in folder.glob(f"{episode.task}/{_SHARDS}")), default=0)
+        rows = episode_rows(episode, SOURCE, episode_id=f"{episode.task}/recorded-{number:04d}")
+        writer.write(episode.task, rows, number)
+        for shard in _recordings(folder):
+            writer.include(shard)
         writer.add_provenance(provenance())
-    return count + 1
+    return len(writer.shards)
 
 
-def recordings(writer: DatasetWriter, task: str) -> list[str]:
-    """The names of the shards that are there, which are taken over."""
-    names: list[str] = []
-    while (shard := writer.find(task, len(names))) is not None:
-        names.append(shard.name)
-    return names
+def _number(path: Path) -> int:
+    return int(path.stem.removeprefix("part-"))
+
+
+def _recordings(folder: Path) -> list[Shard]:
+    """The recordings that are there.
+
+    Raises:
+        DatasetError: if one is broken.
+    """
+    found = []
+    for path in sorted(folder.glob(f"*/{_SHARDS}")):
+        try:
+            found.append(inspect_shard(folder, path.parent.name, _number(path)))
+        except DatasetError as error:
+            raise DatasetError(
+                f"the recording {path} is broken ({error}): put back a whole copy of it, or delete it and record once "
+                "more; the other recordings are kept"
+            ) from error
+    return found

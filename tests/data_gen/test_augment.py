@@ -144,6 +144,41 @@ def test_fields_change_places_and_others_are_filled_in_as_another_demonstration_
     assert {frozenset({"user", "language", "due"}), frozenset({"user", "language", "note"})} <= filled
 
 
+LOG_IN = """<form><label ref=0 for=user>User name</label><input ref=1 id=user{user}>
+<label ref=2 for=pass>Password</label><input ref=3 id=pass type=password{password}>
+<button ref=4>Log in</button></form>""".replace("\n", "")
+PLACEHOLDER = "{{secret:PASSWORD}}"
+
+
+def log_in(wording, user):
+    instruction = wording.replace("USER", user).replace("SECRET", PLACEHOLDER)
+    page, steps = {"user": "", "password": ""}, []
+    for action, change in [
+        (Action("type", (1, user)), {"user": f" value={user}"}),
+        (Action("type", (3, PLACEHOLDER)), {"password": f' value="{PLACEHOLDER}"'}),
+        (Action("click", (4,)), {}),
+    ]:
+        html = LOG_IN.format(**page)
+        row = {"html": html, "instruction": instruction, "boxes": np.zeros(4 * 6), "screenshot": None}
+        steps.append(Move(parse_html(html), action, row))
+        page |= change
+    return Demonstration(instruction, steps)
+
+
+@pytest.mark.parametrize("password", ["SECRET", '"SECRET"'])
+def test_a_secret_keeps_its_placeholder(password):
+    wordings = ("Log in as USER with SECRET", "user name USER, password SECRET", "Use SECRET as password for USER.")
+    said = [wording.replace("SECRET", password) for wording in wordings]
+    variants = Variants([log_in(*each) for each in zip(said, ("ann", "bert", "carla"), strict=True)])
+    for seed in range(400):
+        rows = variants.draw(seed % 3, Random(seed), held_out=seed % 2 == 1)
+        instruction = rows[0]["instruction"]
+        assert instruction.count(PLACEHOLDER) == instruction.count("{{") == 1, instruction
+        typed = [string for row in rows for string in Action.parse(row["action"]).strings]
+        assert PLACEHOLDER in typed
+        assert f'value="{PLACEHOLDER}"' in rows[-1]["html"]
+
+
 def test_a_variant_has_other_values_and_a_checked_one_has_values_of_its_own(variants):
     def values(held_out):
         drawn = [variants.draw(0, Random(seed), held_out=held_out) for seed in range(40)]

@@ -17,13 +17,15 @@ import pytest
 
 import envs  # noqa: F401 (registers the environments)
 from data_gen import oracles
-from data_gen.collect import CollectConfig, CollectError, _attempt, collect, provenance
+from data_gen.collect import CollectConfig, CollectError, _attempt, collect
 from data_gen.dataset import TRAINING_SEEDS, DatasetError, DatasetWriter, decode_screenshot, read_dataset
+from data_gen.provenance import LAYERS, provenance
 from data_gen.variety import MISS
 from envs import browser, tasks
 from envs.action import Action
 from envs.html import parse_html
 
+ROOT = Path(__file__).parent.parent.parent
 TASKS = ("click-button", "enter-text")
 
 
@@ -355,8 +357,12 @@ def test_a_named_task_without_an_oracle_is_refused(tmp_path):
         collect(config(tmp_path / "data", tasks=("hover-shape",)))
 
 
-def test_provenance_names_the_versions():
-    assert provenance()["versions"]["numpy"] == np.__version__
+def test_provenance_names_the_versions_and_the_changed_files():
+    found = provenance()
+    assert found["versions"]["numpy"] == np.__version__
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    assert found["commit"] == head.stdout.strip()
+    assert all(name.split("/")[0] in LAYERS for name in found["dirty"])
 
 
 def running(mark: str) -> list[str]:

@@ -147,6 +147,46 @@ def test_a_secret_is_in_nothing_that_is_recorded(form, tmp_path, monkeypatch):
         assert "hunt" not in text and "er22" not in text
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_password_that_the_task_does_not_name_is_not_recorded(tmp_path, shown):
+    page = tmp_path / "page.html"
+    page.write_text("<input id=pass type=password><button onclick=\"document.getElementById('pass').type='text'\">Show")
+    with Recorder(page.as_uri(), "Log in as ann") as recorder:
+        if shown:
+            recorder.page.click("button")
+        recorder.page.click("#pass")
+        recorder.page.keyboard.type("S3cretPass!")
+        assert "S3cret" not in recorder.look()["html"]
+        recorder.page.click("button")
+        with pytest.raises(RecordError, match=r"say \{\{secret:PASSWORD\}\} in the task"):
+            recorder.actions  # noqa: B018
+        with pytest.raises(RecordError, match="a password was typed, and the task names none") as refused:
+            recorder.finish()
+    assert "S3cret" not in str(refused.value)
+
+
+def test_a_password_in_the_words_of_the_task_is_recorded(form):
+    with Recorder(form, "Log in as ann with the password hunter22") as recorder:
+        recorder.page.click("#pass")
+        recorder.page.keyboard.type("hunter22")
+        recorder.page.click("#go")
+        episode = recorder.finish()
+    assert actions_of(episode)[:2] == ['type 1 "hunter22"', "click 3"]
+    assert "value=hunter22" in episode.steps[1].observation["html"]
+
+
+def test_choosing_in_a_list_what_is_chosen_already_is_a_selection(form):
+    with Recorder(form, "The colour red, then go") as recorder:
+        recorder.page.click("#colour")
+        recorder.page.keyboard.press("Enter")
+        recorder.page.click("#go")
+        recorder.page.click("#colour")
+        recorder.page.keyboard.press("ArrowDown")
+        recorder.page.keyboard.press("Enter")
+        episode = recorder.finish()
+    assert actions_of(episode) == ['select 5 "red"', "click 3", 'select 5 "green"', 'done ""']
+
+
 def test_a_page_cannot_make_gestures_up(tmp_path):
     page = tmp_path / "page.html"
     page.write_text(
@@ -188,6 +228,29 @@ def test_recordings_come_one_after_another(form, tmp_path):
             check_dataset(tmp_path)
     table = read_dataset(tmp_path)
     assert table["episode_id"].unique().to_pylist() == ["OpenWeb/recorded-0000", "OpenWeb/recorded-0001"]
+
+
+def test_a_broken_recording_hides_no_other(form, tmp_path):
+    with Recorder(form, "Go") as recorder:
+        recorder.page.click("#go")
+        episode = recorder.finish()
+    for _ in range(4):
+        add_episode(tmp_path, episode)
+    broken = tmp_path / "OpenWeb" / "part-00001.parquet"
+    torn = broken.read_bytes()[:500]
+    broken.write_bytes(torn)
+    with pytest.raises(DatasetError, match=rf"{broken} is broken .* delete it"):
+        check_dataset(tmp_path)
+    with pytest.raises(DatasetError, match=f"{broken} is broken"):
+        add_episode(tmp_path, episode)
+    assert broken.read_bytes() == torn
+    with pytest.raises(DatasetError, match="incomplete"):
+        read_dataset(tmp_path)
+    broken.unlink()
+    check_dataset(tmp_path)
+    assert add_episode(tmp_path, episode) == 5
+    names = read_dataset(tmp_path)["episode_id"].unique().to_pylist()
+    assert names == [f"OpenWeb/recorded-{number:04d}" for number in (0, 2, 3, 4, 5)]
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,12 @@ SCRIPTS = {
     "JSON and Math redefined": "JSON.stringify = JSON.parse = () => { throw 1; }; Math.round = Math.max = () => NaN",
     "arrays redefined": "Array.prototype.push = Array.prototype.map = Array.prototype[Symbol.iterator] = "
     "() => { throw new Error('mine'); }",
-    "objects redefined": "for (const n of ['html', 'refs', 'boxes', 'points', 'value']) "
+    "objects redefined": "for (const n of ['html', 'refs', 'boxes', 'points', 'value', 'done']) "
     "Object.defineProperty(Object.prototype, n, {get() { throw 1; }, set() { throw 1; }})",
     "maps redefined": "WeakMap.prototype.get = WeakMap.prototype.set = Set.prototype.has = () => { throw 1; }",
     "strings redefined": "String.prototype.replace = () => ({}); RegExp.prototype.test = () => true; "
     "String.prototype.toWellFormed = () => '<'",
+    "html mangled": "String.prototype.replace = () => '<'",
     "getters that never end": "Object.defineProperty(Element.prototype, 'id', {get() { for (;;); }}); "
     "Object.defineProperty(Element.prototype, 'localName', {get() { for (;;); }})",
     "document redefined": "Object.defineProperty(Document.prototype, 'body', {get: () => ({childNodes: 5})})",

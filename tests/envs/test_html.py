@@ -45,6 +45,16 @@ def test_what_nobody_could_see_is_left_out(page):
     assert seen.html == "<p>seen</p>"
 
 
+def test_what_stands_in_an_element_without_a_box_is_read(page):
+    seen = see(
+        page,
+        "<div style='display:contents'><button>go</button> on <b style='display:none'>no</b></div>"
+        "<div style='opacity:0'><div style='display:contents'>no<b>no</b></div></div>"
+        "<div style='display:contents;visibility:hidden'>no<b style='visibility:visible'>yes</b></div>",
+    )
+    assert seen.html == "<button ref=0>go</button> on <b>yes</b>"
+
+
 def test_what_could_be_scrolled_to_is_marked_offscreen(page):
     seen = see(
         page,

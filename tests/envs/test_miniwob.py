@@ -3,6 +3,9 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -16,6 +19,8 @@ from envs.html import parse_html
 from envs.loop import RandomPolicy, run_episode
 from envs.miniwob import MiniWoBEnv
 from tests.envs.helpers import digest
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -153,28 +158,18 @@ def test_an_unknown_task_names_the_nearest_ones():
         MiniWoBEnv("click-buton")
 
 
-def test_no_browser_says_what_to_install(monkeypatch):
+def test_no_browser_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("WEBAGENT_CHROMIUM", "/nowhere/chromium")
     with pytest.raises(browser.BrowserError, match="WEBAGENT_CHROMIUM"):
         browser.find_chromium()
-    monkeypatch.delenv("WEBAGENT_CHROMIUM")
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", "/nowhere")
-    with pytest.raises(browser.BrowserError, match="apt-get install chromium"):
-        browser.find_chromium()
+    assert "apt-get install chromium" in found(tmp_path, PATH="")
 
 
 def test_a_window_is_not_asked_of_a_headless_shell(monkeypatch, tmp_path):
-    shell = tmp_path / "chromium-headless-shell"
-    shell.write_text("#!/bin/sh\n")
-    shell.chmod(0o755)
-    monkeypatch.delenv("WEBAGENT_CHROMIUM", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", "/nowhere")
+    shell = program(tmp_path / "chromium-headless-shell")
+    assert found(tmp_path, PATH=str(tmp_path)) == str(shell)
+    assert "shows a window" in found(tmp_path, headless=False, PATH=str(tmp_path), DISPLAY=":1")
     monkeypatch.setenv("DISPLAY", ":1")
-    assert browser.find_chromium() == str(shell)
-    with pytest.raises(browser.BrowserError, match="shows a window"):
-        browser.find_chromium(headless=False)
     monkeypatch.setenv("WEBAGENT_CHROMIUM", str(shell))
     with pytest.raises(browser.BrowserError, match="headless shell"):
         browser.find_chromium(headless=False)
@@ -182,6 +177,37 @@ def test_a_window_is_not_asked_of_a_headless_shell(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(browser.BrowserError, match="no display"):
         browser.find_chromium(headless=False)
+
+
+def test_of_playwrights_browsers_the_one_it_was_made_for_is_used(tmp_path):
+    whole = Path(browser._driver().playwright.chromium.executable_path)
+    folder, build = tmp_path / "downloads", next(p.name for p in whole.parents if p.name.startswith("chromium-"))
+    system = program(tmp_path / "chromium")
+    path = {"PATH": str(tmp_path), "DISPLAY": ":1"}
+    program(folder / "chromium_headless_shell-1000" / "linux" / "headless_shell")
+    program(folder / "chromium-1000" / "linux" / "chrome")
+    for headless in (True, False):
+        assert found(folder, headless, **path) == str(system), "an old download was taken"
+    own = program(folder / build / whole.parent.name / whole.name)
+    assert found(folder, True, **path) == found(folder, False, **path) == str(own)
+    shell = program(folder / build.replace("-", "_headless_shell-") / "linux" / "headless_shell")
+    assert (found(folder, True, **path), found(folder, False, **path)) == (str(shell), str(own))
+
+
+def program(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def found(downloads, headless=True, **environment):
+    """What a process of its own finds, since Playwright reads the environment once; or why it finds nothing."""
+    code = f"from envs.browser import find_chromium; print(find_chromium({headless}))"
+    kept = {name: value for name, value in os.environ.items() if name != "WEBAGENT_CHROMIUM"}
+    kept |= {"PLAYWRIGHT_BROWSERS_PATH": str(downloads)} | environment
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=kept, capture_output=True, text=True)
+    return (done.stdout or done.stderr).strip()
 
 
 @pytest.mark.parametrize("kind", [gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv])
@@ -241,3 +267,39 @@ def test_browsers_of_two_kinds_live_in_one_process():
         frames.append(observation["screenshot"])
         env.close()
     np.testing.assert_array_equal(*frames)
+
+
+@pytest.mark.parametrize("env", ["click-test"], indirect=True)
+def test_seeds_that_a_page_cannot_tell_apart_are_refused(env):
+    env.reset(seed=2**53 - 1)
+    with pytest.raises(ValueError, match=r"page seeds are from 0 to 9,007,199,254,740,991, got 9,007,199,254,740,992"):
+        env.reset(seed=2**53)
+
+
+NOTEBOOK = """
+import asyncio, gymnasium, envs
+from envs.browser import BrowserError
+from envs.loop import RandomPolicy, run_episode
+
+def make():
+    return gymnasium.make("webagent/click-test-v1")
+
+async def cell():
+    try:
+        make().reset(seed=1)
+    except BrowserError as error:
+        assert "envs.OwnThread(env)" in str(error), error
+    first, second = envs.OwnThread(make()), envs.OwnThread(make())
+    played = [run_episode(env, RandomPolicy(seed=1), seed=7) for env in (first, second)]
+    assert first.get_wrapper_attr("browser_version").startswith("Chromium")
+    first.close()
+    return [str(step.action) for step in played[0].steps] == [str(step.action) for step in played[1].steps]
+
+for _ in range(2):  # a loop can run afterwards too
+    print(asyncio.run(cell()))
+"""
+
+
+def test_where_an_event_loop_runs_a_thread_of_its_own_does_it():
+    run = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True, timeout=120)
+    assert (run.stdout, run.returncode) == ("True\nTrue\n", 0), run.stderr

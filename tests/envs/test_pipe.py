@@ -13,8 +13,6 @@ from envs.pipe import Session, SharedPipe
 @pytest.fixture(scope="module")
 def browser():
     browser = Browser(BrowserConfig())
-    if browser.executable is None:
-        pytest.skip("Playwright starts a browser of its own, which is not given a launcher")
     yield browser
     browser.close()
 
@@ -70,6 +68,20 @@ def test_a_dialog_does_not_hold_a_command_up(page, session):
 def test_a_page_that_crashes_is_an_error(session):
     with pytest.raises(Error, match="crashed"):
         session.send("Page.crash")
+
+
+def test_a_page_that_crashed_while_another_was_asked_is_an_error(browser, page, session):
+    other = browser.new_page(width=160, height=210, scripts=())
+    second = browser.session(other)
+    with pytest.raises(Error):
+        other.goto("chrome://crash")
+    for number in range(50):
+        assert value(session, str(number)) == number
+        page.wait_for_timeout(1)
+    with browser.deadline(5), pytest.raises(Error, match="crashed"):
+        value(second, "1")
+    assert value(session, "1") == 1
+    other.context.close()
 
 
 def test_a_browser_that_is_gone_is_an_error_for_both():

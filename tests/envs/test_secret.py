@@ -8,6 +8,7 @@ import pytest
 from envs.action import Action
 from envs.html import parse_html
 from envs.loop import run_episode
+from envs.secret import Secrets
 from envs.web import OpenWebEnv, OpenWebError
 from tests.envs.servers import Listener, Server
 
@@ -81,6 +82,78 @@ def test_what_the_page_says_of_it_is_masked_in_text_and_picture(env):
     assert "p&ss" not in said and "p&amp;ss" not in said
     left, top, width, height = map(int, observation["boxes"][root.find(id="echo").index])
     assert np.unique(observation["screenshot"][top : top + height, left : left + width]).tolist() == [128]
+
+
+RED = "<style>body { color: red } * { font: 20px sans-serif } p { width: 30px; white-space: nowrap }</style>"
+SHOWN = {
+    "a list": "<select style='color: red'><option>SECRET</select>",
+    "a long list": "<select size=3 style='color: red'><option style='color: black'>a<option>SECRET</select>",
+    "a field": "<input value='SECRET' style='color: red'>",
+    "text wider than its box": "<p>SECRET</p>",
+    "text higher than its box": "<p style='height: 5px; width: 70px; white-space: normal'>SECRET</p>",
+    "text to the left of its box": "<p style='margin-left: 300px; direction: rtl'>SECRET</p>",
+    "text without a box of its own": "<blockquote style='height: 5px'><span style='display: contents'>SECRET</span>"
+    "</blockquote>",
+    "text in a frame": "<iframe srcdoc='RED<p>SECRET</p>'></iframe>",
+    "text of a shadow tree": "<blockquote><div></div></blockquote><script>"
+    "document.querySelector('div div').attachShadow({mode: 'open'}).innerHTML = 'RED<p>SECRET</p>'</script>",
+    "bare text of a shadow tree": "<blockquote style='width: 9px; white-space: nowrap'><div></div></blockquote><script>"
+    "document.querySelector('div div').attachShadow({mode: 'open'}).innerHTML = 'SECRET'</script>",
+    "bare text": "SECRET",
+}
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_a_secret_is_grey_wherever_it_is_drawn(shown, env):
+    env.reset()
+    secret = "correct horse battery"
+    html = SHOWN[shown].replace("RED", RED).replace("SECRET", secret)
+    env.secrets = Secrets(TASK, {"TEST_PASSWORD": secret})
+    env.tab.page.set_content(f"{RED}<div style='margin: 60px'>{html}</div>")
+    observation, *_ = env.step("wait")
+    assert "{{secret:TEST_PASSWORD}}" in observation["html"]
+    red, green, _ = np.moveaxis(observation["screenshot"].astype(int), 2, 0)
+    assert not (red > green + 40).any()
+    bare = env.tab.screenshot().astype(int)
+    assert (bare[..., 0] > bare[..., 1] + 40).any(), "the page does not show it at all"
+
+
+LONG = """<script>const value = VALUE, x = (count) => 'x'.repeat(count);</script><input id=box><p id=text></p>
+<div style="height: 3000px"></div><a href=#>far</a>
+<script>text.textContent = x(39994) + value; box.title = x(7993) + value; box.className = "z " + x(7993) + " " + value;
+box.onfocus = () => { alert(x(493) + value); };
+const fail = () => { throw new Error(x(187) + value); };
+</script>"""
+
+
+def test_a_secret_that_is_cut_in_two_is_masked(env):
+    env.reset()
+    env.tab.page.set_content(LONG.replace("VALUE", json.dumps(VALUE)))
+    observation, *_, info = env.step("wait")
+    assert observation["html"].count("{{secret:TEST_PASSWORD}}") == 3
+    said = [everything(observation, info)]
+    env.tab.page.evaluate("text.remove()")
+    observation, *_, info = env.step(f"click {by_id(observation, 'box')}")
+    assert "{{secret:TEST_PASSWORD}}" in info["dialogs"][0]
+    said.append(everything(observation, info))
+    env.tab.page.evaluate("Element.prototype.scrollIntoView = fail; 0")
+    observation, *_, info = env.step(f"click {parse_html(observation['html']).find('a').ref}")
+    assert "{{secret:TEST_PASSWORD}}" in observation["last_error"]
+    said.append(everything(observation, info))
+    env.tab.page.evaluate("document.getElementsByTagName = fail; 0")
+    observation, *_, info = env.step("wait")
+    assert "{{secret:TEST_PASSWORD}}" in info["fault"]
+    said.append(everything(observation, info))
+    assert not any("p&" in words or "p&amp;" in words for words in said)
+
+
+def test_a_secret_that_is_a_word_of_html_is_masked_too(env):
+    env.secrets = Secrets(TASK, {"TEST_PASSWORD": "button"})
+    env.reset()
+    env.tab.page.set_content("<button id=button>a button</button>")
+    observation, *_ = env.step("wait")
+    button = parse_html(observation["html"]).find("button")
+    assert (button.id, button.text) == ("{{secret:TEST_PASSWORD}}", "a {{secret:TEST_PASSWORD}}")
 
 
 class Gullible:

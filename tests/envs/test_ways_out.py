@@ -60,7 +60,7 @@ def guarded(own):
 
 @pytest.fixture(scope="module")
 def unguarded(own, other):
-    env = opened(own, allow_hosts=[f"{host}:{other.port}" for host in ("127.0.0.1", "localhost", "*")])
+    env = opened(own, allow_hosts=[f"{host}:{other.port}" for host in ("127.0.0.1", "localhost")])
     yield env
     env.close()
 

@@ -204,6 +204,38 @@ def test_allow_list(url, allowed):
     assert AllowList("https://example.org/start", ["*.example.net", "localhost:8000"]).allows(url) is allowed
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("bücher.example", "https://xn--bcher-kva.example/"),
+        ("BÜCHER.example:8000", "https://bücher.example:8000/"),
+        ("*.bücher.example", "https://www.xn--bcher-kva.example/"),
+        ("straße.de", "https://xn--strae-oqa.de/"),
+        ("☃.net", "https://xn--n3h.net/"),
+        ("[::1]:8000", "http://[::1]:8000/"),
+    ],
+)
+def test_a_named_host_is_the_one_that_the_browser_opens(host, url):
+    assert AllowList("https://example.org/", [host]).allows(url)
+    assert not AllowList("https://example.org/", [host]).allows("https://strasse.de/")
+
+
+def test_the_start_page_is_the_one_that_the_browser_opens():
+    page = browser.shared().new_page(width=100, height=100, scripts=())
+    for host in ("straße.de", "bücher.example", "☃.net", "EXAMPLE.org"):
+        origin = AllowList(f"https://{host}/").origin
+        assert origin is not None and origin[0] == page.evaluate(f"new URL('https://{host}/').hostname")
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    "host", ["", "*", "*.", "192.168.1.*", "www.*", "*example.org", "*.*.org", "a/b", "me@a.org", "a:b", "exa\ufffd.de"]
+)
+def test_a_host_that_could_admit_others_is_refused_at_once(host):
+    with pytest.raises(OpenWebError, match="is no host; expected for example"):
+        AllowList("https://example.org/", [host])
+
+
 def test_a_picture_of_a_page_that_is_being_left_is_of_the_next(tmp_path):
     # Chromium leaves such a request unanswered, four times in ten on this page.
     page = tmp_path / "page.html"

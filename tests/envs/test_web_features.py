@@ -31,8 +31,7 @@ PAGES = {
     "/file": '<input type=file id=f onchange="f.files[0].text().then((t) => out.textContent = f.files[0].name + t)">'
     "<p id=out></p>",
     "/fields": "<div id=editor contenteditable>old</div><input type=date id=day><input type=time id=hour>"
-    ""
-    "<input type=range id=level max=9><input type=color id=colour>"
+    "<input type=range id=level max=9><input type=color id=colour><input type=week id=week value=2020-W01>"
     "<select multiple id=many><option>a<option>b<option>c</select>",
     "/late": "<p id=out>loading</p><script>setTimeout(() => fetch('/words').then((r) => r.text())"
     ".then((t) => { out.textContent = t; }), 100)</script>",
@@ -140,6 +139,19 @@ def test_fields_that_are_not_typed_key_by_key(env, site):
     assert root.find(id="editor").text == "new"
     root, _ = step(env, f'select {root.find(id="many").ref} "a" "c"')
     assert [option.text for option in root.find_all("option", selected="")] == ["a", "c"]
+
+
+def test_a_value_that_a_field_does_not_take_changes_nothing(env, site):
+    root = goto(env, site, "/fields")
+    env.tab.page.evaluate("heard = 0; for (const type of ['input', 'change']) addEventListener(type, () => heard++)")
+    for name, text in [("level", "500"), ("colour", "notacolor"), ("week", "2020"), ("day", "soon")]:
+        before = env.look()["html"]
+        observation, *_ = env.step(f'type {root.find(id=name).ref} "{text}"')
+        assert text in observation["last_error"] and "expected for example" in observation["last_error"]
+        assert observation["html"] == before
+    assert env.tab.page.evaluate("heard") == 0
+    root, _ = step(env, f'type {root.find(id="week").ref} "2021-W07"')
+    assert root.find(id="week").value == "2021-W07" and env.tab.page.evaluate("heard") == 2
 
 
 def test_a_page_is_read_when_it_is_still(env, site):

@@ -2,6 +2,7 @@ import json
 import os
 import signal
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -130,8 +131,59 @@ def test_seeds_that_are_no_evaluation_are_said_to_be(first_seed, warning):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("episodes", 0), ("beams", 0), ("workers", 0), ("pictures", -1), ("first_seed", -1)]
+    ("name", "value"),
+    [("episodes", 0), ("beams", 0), ("workers", 0), ("pictures", -1), ("first_seed", -1), ("first_seed", 2**53)],
 )
 def test_numbers_that_make_no_sense_are_refused(name, value):
     with pytest.raises(UsageError, match=name.replace("_", "-")):
         bench(BenchConfig(policy="random", **{name: value}))
+
+
+MINE = """
+from envs.action import Action
+
+class Policy:
+    def reset(self):
+        pass
+
+    def act(self, observation):
+        return Action("click", (int(observation["refs"].max()),))
+
+class Half:
+    def act(self, observation):
+        pass
+"""
+
+
+def test_a_policy_of_ones_own_is_measured_like_any_other(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    result = bench(
+        BenchConfig(tasks=("click-test",), policy="mine:Policy", episodes=3, workers=2, out=tmp_path / "run")
+    )
+    assert (result.scored, sum(episode.success for episode in result.episodes)) == (3, 3)
+    assert result.checkpoint_sha256 == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nothere:Policy", "No module named 'nothere'"),
+        ("mine:Missing", "has no attribute 'Missing'"),
+        ("mine:Action", "missing 1 required positional argument"),
+        ("mine:Half", "made a Half, which has not reset"),
+    ],
+)
+def test_code_that_brings_no_policy_is_told_before_the_work(tmp_path, monkeypatch, name, told):
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=told):
+        bench(BenchConfig(tasks=("click-test",), policy=name, out=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_results_on_stdout_stand_alone_there(capsys):
+    bench(BenchConfig(tasks=("click-test",), policy="random", episodes=2, workers=1, json=Path("-")))
+    written = capsys.readouterr()
+    assert json.loads(written.out)["mean"]["episodes"] == 2
+    assert "click-test" in written.err

@@ -13,6 +13,7 @@ from webagent.agents import Agent, AgentFault
 from webagent.benchmark import BenchConfig, bench
 from webagent.chat import read_action
 from webagent.output import UsageError
+from webagent.run import RunConfig, run
 
 PAGE = {
     "instruction": "Click on the Yes button.",
@@ -26,10 +27,14 @@ class Server:
     """Answers what `script` says: texts, or HTTP status codes; a function gets the request. The last one stays."""
 
     def __init__(self):
-        self.script, self.requests, self.headers = ["wait"], [], []
+        self.script, self.requests, self.headers, self.location = ["wait"], [], [], ""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.headers.append(dict(self.headers))
+                self.send_error(404)
+
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.requests.append((self.path, body))
@@ -37,6 +42,10 @@ class Server:
                 answer = server.script.pop(0) if len(server.script) > 1 else server.script[0]
                 answer = answer(body) if callable(answer) else answer
                 self.send_response(answer if isinstance(answer, int) else 200)
+                if answer == "torn":
+                    self.send_header("Content-Length", "1000")
+                if server.location:
+                    self.send_header("Location", server.location)
                 self.end_headers()
                 self.wfile.write(json.dumps({"choices": [{"message": {"content": answer}}]}).encode())
 
@@ -47,6 +56,10 @@ class Server:
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
 
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
 
 @pytest.fixture
 def server(monkeypatch):
@@ -54,8 +67,7 @@ def server(monkeypatch):
     monkeypatch.delenv(chat.KEY, raising=False)
     started = Server()
     yield started
-    started.http.shutdown()
-    started.http.server_close()
+    started.close()
 
 
 def policy(server, image="none"):
@@ -109,9 +121,20 @@ def test_the_key_comes_from_the_environment(server, monkeypatch):
     assert "secret-key" not in repr(Agent("openai:small", base_url=server.url))
 
 
-@pytest.mark.parametrize("code", [429, 500, 503])
-def test_an_overloaded_endpoint_is_asked_again(server, code):
-    server.script = [code, code, "click 1"]
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused_since_the_key_would_go_along(server, monkeypatch, code):
+    monkeypatch.setenv(chat.KEY, "secret-key")
+    other = Server()
+    server.script, server.location = [code], other.url
+    with pytest.raises(UsageError, match=f"redirects to {other.url}"):
+        policy(server).act(PAGE)
+    other.close()
+    assert other.headers == []
+
+
+@pytest.mark.parametrize("answer", [429, 500, 503, "torn"])
+def test_an_overloaded_endpoint_is_asked_again(server, answer):
+    server.script = [answer, answer, "click 1"]
     assert policy(server).act(PAGE) == Action("click", (1,))
 
 
@@ -121,11 +144,23 @@ def test_an_endpoint_that_stays_away_is_a_fault(server):
         policy(server).act(PAGE)
 
 
-@pytest.mark.parametrize("code", [400, 401, 404])
-def test_a_refused_request_ends_the_run(server, code):
+@pytest.mark.parametrize(("code", "error"), [(401, UsageError), (403, UsageError), (404, UsageError),
+                                             (400, AgentFault), (413, AgentFault), (422, AgentFault)])  # fmt: skip
+def test_only_a_wrong_key_or_model_ends_the_run(server, code, error):
     server.script = [code]
-    with pytest.raises(UsageError, match=str(code)):
+    with pytest.raises(error, match=str(code)):
         policy(server).act(PAGE)
+    assert len(server.requests) == 1
+
+
+def test_a_run_whose_endpoint_breaks_leaves_what_it_did(server, tmp_path):
+    server.script = ["wait", 400]
+    file = tmp_path / "run.json"
+    named = RunConfig(policy="openai:small", base_url=server.url, task_name="click-button", report=tmp_path, json=file)
+    assert run(named) == 4
+    outcome = json.loads(file.read_text())
+    assert (outcome["ended"], [step["action"] for step in outcome["steps"]]) == ("fault", ["wait"])
+    assert "answered 400" in outcome["fault"] and "answered 400" in (tmp_path / "index.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from webagent.episodes import EpisodeResult
 from webagent.output import UsageError
 from webagent.paired import Comparison, Pairs, difference_interval, mcnemar
 from webagent.results import BenchResult
+from webagent.statistics import wilson_interval
 
 RECORD = {"versions": {"miniwob": "1"}, "browser": "Chromium 1", "commit": "a", "dirty": []}
 
@@ -48,6 +50,43 @@ def test_the_interval_of_a_difference_is_near_the_normal_one_and_narrower_than_u
     assert (low, high) == pytest.approx((difference - 1.96 * error, difference + 1.96 * error), abs=0.015)
 
 
+def test_the_interval_of_a_difference_has_a_width_where_each_task_has_one_episode():
+    # 12 of 16 solved only by the second: Wilson's intervals of 12 and of 0 of 16, put together.
+    gained, lost = wilson_interval(12, 16), wilson_interval(0, 16)
+    expected = 0.75 - math.hypot(0.75 - gained.low, lost.high), gained.high
+    pairs = [Pairs(str(number), 0, 0, int(number < 12), int(number >= 12)) for number in range(16)]
+    assert difference_interval(pairs) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("gain", "loss", "episodes"),
+    [
+        ([0.75] * 16, 0.0, 1),
+        ([0.2] * 16, 0.2, 1),
+        ([0.05] * 16, 0.02, 5),
+        ([0.95] + [0.01] * 15, 0.01, 5),
+        ([0.5] * 4 + [0.0] * 12, 0.0, 5),
+        ([0.3] * 16, 0.3, [1, 5] * 8),
+    ],
+)
+def test_the_interval_of_a_difference_covers_it_about_as_often_as_it_says(gain, loss, episodes):
+    random, counts = np.random.default_rng(0), np.broadcast_to(episodes, len(gain))
+    shares = [(loss, share, 1 - loss - share) for share in gain]
+    truth, covered = np.mean(gain) - loss, 0
+    for _ in range(1000):
+        drawn = random.multinomial(counts, shares)
+        low, high = difference_interval([Pairs("a", int(same), int(lost), int(won), 0) for lost, won, same in drawn])
+        covered += low <= truth <= high
+    assert covered / 1000 > 0.925
+
+
+@pytest.mark.parametrize(("won", "lost"), [(5, 0), (0, 5), (5, 5), (0, 0)])
+def test_the_interval_of_a_difference_lies_between_minus_one_and_one(won, lost):
+    tasks = [Pairs("a", 0, 0, won, 0 if won else 1), Pairs("b", 0, lost, 0, 0 if lost else 1), Pairs("c", 0, 0, 0, 1)]
+    low, high = difference_interval(tasks)
+    assert -1 <= low < (bool(won) - bool(lost)) / 3 < high <= 1
+
+
 def test_episodes_are_paired_by_task_and_seed_and_faults_left_out():
     comparison, different = compare_results(run([True, True, False, None, False]), run([True, False, True, True]))
     assert comparison.tasks == (Pairs("click-button", both=1, only_first=1, only_second=1, neither=0),)
@@ -74,6 +113,14 @@ def test_runs_without_a_common_episode_are_refused():
 )
 def test_a_sentence_says_what_a_difference_means(pairs, words):
     assert words in Comparison((pairs,)).sentence("A", "B")
+
+
+@pytest.mark.parametrize("solved", [10, 40])
+def test_no_policy_is_called_better_whose_mean_over_tasks_is_worse(solved):
+    comparison = Comparison((Pairs("a", 0, 0, solved, 100 - solved), Pairs("b", 0, 4, 0, 1)))
+    assert comparison.only_second > comparison.only_first and comparison.second < comparison.first
+    sentence = comparison.sentence("A", "B")
+    assert "do not point the same way" in sentence and "is better than" not in sentence
 
 
 def test_other_differences_than_the_policy_are_named():

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup, escape
 
-from envs.html import VOID_TAGS
+from envs.html import MARKUP, VOID_TAGS
 from webagent.report.trace import Trace
 
 if TYPE_CHECKING:
     from webagent.compare import Different
     from webagent.paired import Comparison
     from webagent.results import BenchResult
-
-_PIECE = re.compile(r"<(/?)([a-z][a-z0-9-]*)((?:[^<>\"]|\"[^\"]*\")*)>|[^<]+")
 
 
 def benchmark_page(result: BenchResult, traces: Sequence[Trace], remarks: Sequence[str] = ()) -> str:
@@ -85,8 +83,8 @@ def fold_html(html: str, refs: Sequence[int] = ()) -> Markup:
     """Breaks an observation's html into indented lines, changing nothing else, with the tags of ``refs`` marked."""
     lines: list[Markup] = []
     depth = 0
-    for match in _PIECE.finditer(html):
-        closing, tag, inside = match.groups()
+    for match in MARKUP.finditer(html):
+        closing, tag, inside, _ = match.groups()
         shown = Markup(escape(match.group()))
         if tag is None or closing:
             if closing:

@@ -48,6 +48,8 @@ class TraceStep:
     """What an expert would have done, where it is not what was done."""
     source: str = ""
     """Who chose the action, where a dataset says so."""
+    dialogs: tuple[str, ...] = ()
+    """What dialogs of the page said."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def _trace_step(step: Step) -> TraceStep:
         reward=step.reward,
         raw_reward=step.raw_reward,
         error=step.error,
+        dialogs=step.dialogs,
     )
 
 
@@ -141,6 +144,7 @@ def trace_from_json(fields: dict[str, Any]) -> Trace:
                 "size": tuple(step["size"]),
                 "refs": tuple(step["refs"]),
                 "marks": tuple(Mark(**mark) for mark in step["marks"]),
+                "dialogs": tuple(step.get("dialogs", ())),
             }
         )
         for step in fields["steps"]

@@ -1,4 +1,4 @@
-"""The record of how a result came about: versions, commit, changed files, browser build."""
+"""The record of how a dataset or a result came about: versions, commit, changed files."""
 
 from __future__ import annotations
 
@@ -8,34 +8,33 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from webagent import __version__
-
-PACKAGES = ("gymnasium", "miniwob", "numpy", "playwright", "timm", "torch", "transformers")
-"""Those that results depend on."""
+PACKAGES = "webagent gymnasium miniwob numpy playwright pyarrow timm torch transformers".split()
+"""Those that data and results depend on."""
 LAYERS = ("envs", "data_gen", "policies", "webagent")
+"""The packages that are ours."""
 
 
-def provenance(browser: str) -> dict[str, Any]:
+def provenance() -> dict[str, Any]:
     """The program that is running.
 
-    Args:
-        browser: name and build of the browser.
-
     Returns:
-        ``versions``, ``browser``, and of the four packages' checkout ``commit`` and ``dirty``, the files that differ
-        from it; outside a checkout an empty text and no files.
+        ``versions``, and of the four packages' checkout ``commit`` and ``dirty``, the files that differ from it;
+        outside a checkout an empty text and no files.
     """
     root = Path(__file__).resolve().parent.parent
     commit, dirty = "", []
     # A folder of installed packages may lie inside somebody's checkout of something else.
-    if _git(root, "ls-files", "--error-unmatch", "webagent/provenance.py"):
+    if _git(root, "ls-files", "--error-unmatch", "data_gen/__init__.py"):
         commit = _git(root, "rev-parse", "HEAD").strip()
         status = _git(root, "status", "--porcelain", "--no-renames", "--", *LAYERS)
         dirty = sorted(line[3:].strip('"') for line in status.splitlines())
-    versions = {"webagent": __version__, "python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in PACKAGES:
-        versions[name] = metadata.version(name)
-    return {"versions": versions, "browser": browser, "commit": commit, "dirty": dirty}
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # webagent itself may run from its checkout
+    return {"versions": versions, "commit": commit, "dirty": dirty}
 
 
 def _git(root: Path, *arguments: str) -> str:
