@@ -191,15 +191,15 @@
     }
   }
 
-  // `deep`: whether to look into frames and shadow trees. `screens`: how many viewports around the viewport are written.
-  function writePage({ maxElements, maxCharacters = MAX_CHARACTERS, furniture, deep }, screens) {
+  // `deep`: whether to look into frames and shadow trees. `texts`: whether to say where text leaves its box. `screens`: how many viewports around the viewport are written.
+  function writePage({ maxElements, maxCharacters = MAX_CHARACTERS, furniture, deep, texts }, screens) {
     const near = { left: -innerWidth * screens, top: -innerHeight * screens, right: innerWidth * (1 + screens), bottom: innerHeight * (1 + screens) };
     let nodes = 0, characters = 0, depth = 0, full = false;
     let frame = { origin: { x: 0, y: 0 }, listens };
     const view = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
     const hidden = new Set(furniture || []);
     const boxes = [], refList = [];
-    const places = []; // of each element its box, and, where `deep`, the area that its text takes
+    const places = []; // of each element its box, and, where `texts`, the area that its text takes
     let place = null;
     inView = [];
     let query = document.getElementById("query");
@@ -223,7 +223,7 @@
         const text = clean(node.length > MAX_TEXT ? node.substringData(0, MAX_TEXT) + CUT : node.data);
         characters += text.length;
         if (/\S/.test(text)) {
-          if (deep && place) widen(place, intersect(areaOf(node), soft));
+          if (texts && place) widen(place, intersect(areaOf(node), soft));
           return escapeText(text.replace(/\s+/g, " "));
         }
         return text && inlineSibling(node.previousSibling) && inlineSibling(node.nextSibling) ? " " : "";

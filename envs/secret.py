@@ -24,6 +24,7 @@ SHORTEST = 4
 """Characters that a secret must have: masking a shorter one would mask half of the page."""
 
 _PLACEHOLDER = re.compile(r"\{\{secret:([A-Za-z_][A-Za-z0-9_]*)\}\}")
+_MEANT = re.compile(r"\{\{[^{}]*secret[^{}]*\}\}", re.IGNORECASE)
 _HIDDEN = 128  # grey, over what shows a secret in a picture
 
 
@@ -34,13 +35,22 @@ class Secrets:
         task: the instruction.
         values: where they are read from; the environment where None.
 
+    Attributes:
+        names: what they are called.
+
     Raises:
-        OpenWebError: if one is not there or too short to be masked.
+        OpenWebError: if one is not there or too short to be masked, or its placeholder is not written as it has to be.
     """
 
     def __init__(self, task: str, values: Mapping[str, str] | None = None):
         values = os.environ if values is None else values
         self._values: dict[str, str] = {}
+        for meant in _MEANT.findall(task):
+            if not _PLACEHOLDER.fullmatch(meant):
+                raise OpenWebError(
+                    f"{meant} in the task is no secret: expected {{{{secret:NAME}}}}, without spaces, NAME of letters, "
+                    f"digits and _"
+                )
         for name in _PLACEHOLDER.findall(task):
             value = values.get(name, "")
             if len(value) < SHORTEST:
@@ -51,6 +61,8 @@ class Secrets:
         self._names = forms
         longest_first = sorted(forms, key=len, reverse=True)
         self._seen = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+        self.names = tuple(self._values)
 
     def value(self, name: str) -> str:
         """What the task's secret of that name is."""

@@ -38,7 +38,7 @@ MAX_CHARACTERS = 20_000
 _STANDING = frozenset({"eventsource", "websocket", "ping", "media"})  # requests that need not end
 _LOST = re.compile(r"has been closed|connection closed|crashed|disconnected", re.IGNORECASE)
 _BEING_LEFT = re.compile("Not attached to an active page|Unable to capture screenshot")
-_OPTIONS = json.dumps({"maxElements": MAX_ELEMENTS, "maxCharacters": MAX_CHARACTERS, "deep": True})
+_OPTIONS = {"maxElements": MAX_ELEMENTS, "maxCharacters": MAX_CHARACTERS, "deep": True}
 
 
 class _Session:
@@ -95,6 +95,7 @@ class Tab:
         files: what file fields may be given, by the name that stands for each.
         storage: file with cookies and local storage to start with.
         listener: called with each message of ``record.js``, which runs only where there is one.
+        texts: whether to find out where text leaves its element's box (``Seen.spills``); takes a third more time.
 
     Attributes:
         page: Playwright's.
@@ -112,6 +113,7 @@ class Tab:
         files: Mapping[str, Path] | None = None,
         storage: str | None = None,
         listener: Callable[[dict[str, Any]], None] | None = None,
+        texts: bool = False,
     ):
         self._browser, self._allowed, self._gate = browser, allowed, gate
         self.refused = ""
@@ -119,15 +121,16 @@ class Tab:
         self._requests: dict[Request, float] = {}
         self._asked = 0
         self._first_ref = 0
+        self._options = json.dumps(_OPTIONS | {"texts": texts})
         scripts = [script("page.js"), script("web.js")]
         if listener is not None:
-            scripts.append(script("record.js").replace("OPTIONS", _OPTIONS))
+            scripts.append(script("record.js").replace("OPTIONS", self._options))
         width, height = viewport
         self.page: Page = browser.new_page(
             width=width, height=height, scripts=tuple(scripts), proxy=gate.url, storage=storage
         )
         with browser.deadline():
-            self.hands = Actuator(self.page, _Session(self.page), f"__webagent.observe({_OPTIONS})", files)
+            self.hands = Actuator(self.page, _Session(self.page), f"__webagent.observe({self._options})", files)
             self.page.context.on("page", self._close_window)
             self.page.on("dialog", self._answer)
             self.page.on("request", self._began)
@@ -205,7 +208,7 @@ class Tab:
                 try:
                     if wait:
                         self._wait()
-                    return self.take(self.hands.evaluate(f"__webagent.web.observe({self._first_ref}, {_OPTIONS})"))
+                    return self.take(self.hands.evaluate(f"__webagent.web.observe({self._first_ref}, {self._options})"))
                 except Error as error:  # the page was left while it was being read: what follows is read in its place
                     self._need_browser(error)
                     broken = broken + 1 if isinstance(error, ScriptError) else 0

@@ -120,7 +120,14 @@ class OpenWebEnv(gymnasium.Env):
                 self._gate = Gate(self.allowed.allows_host)
             browser = browsers.shared(self._config)
             self.tab = Tab(
-                browser, self.allowed, self._gate, self._viewport, self.files, self.storage_state, self._listener
+                browser,
+                self.allowed,
+                self._gate,
+                self._viewport,
+                self.files,
+                self.storage_state,
+                self._listener,
+                texts=self._pictures and bool(self.secrets.names),
             )
             try:
                 self.tab.goto(self.url)

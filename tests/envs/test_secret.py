@@ -1,6 +1,7 @@
 """Secrets: typed from the environment where they belong, and never in what is seen, said or written."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -203,6 +204,13 @@ def test_a_named_host_gets_no_secret(site, monkeypatch):
     finally:
         env.close()
         named.close()
+
+
+@pytest.mark.parametrize("written", ["{{secret:MY-PW}}", "{{ secret:PASSWORD }}", "{{secret:}}", "{{Secret:PASSWORD}}"])
+def test_a_placeholder_that_is_none_is_said_at_once(written, monkeypatch):
+    monkeypatch.setenv("PASSWORD", "correct horse")
+    with pytest.raises(OpenWebError, match=f"{re.escape(written)} in the task is no secret: expected"):
+        Secrets(f"Log in with {{{{secret:PASSWORD}}}} or {written}")
 
 
 @pytest.mark.parametrize(("value", "reason"), [(None, "is not set"), ("abc", "has fewer than 4 characters")])
