@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from policies.train import TrainConfig
 
 TENSORS, STATE, LOG, TOKENS, BOARD = "training.safetensors", "training.json", "log.jsonl", "tokens", "tensorboard"
-FIRST = "step-0000000"
+CHECKPOINT = "step-{:07d}"
 
-BEGUN = (TOKENS, LOG, BOARD, FIRST)
+BEGUN = (TOKENS, LOG, BOARD, CHECKPOINT.format(0))
 """All that is in the folder of a run that has learnt nothing yet; such a one can begin anew."""
 
 FREE = ("data", "out", "init", "resume", "keep", "stop_at", "save_minutes", "browser_episodes", "jobs", "loaders",
@@ -110,7 +110,7 @@ class Run:
     ) -> None:
         """Writes a checkpoint of the average that training can go on from, then removes those that are too many."""
         names = ("step", "leg", "sampler", "seconds", "held_out")
-        with checkpoint.atomic_folder(self.config.out / f"step-{self.step:07d}") as folder:
+        with checkpoint.atomic_folder(self.config.out / CHECKPOINT.format(self.step)) as folder:
             whole = merged(average)
             checkpoint.write(folder, whole, processor, training_card(self, whole, processor))
             save_adapter(average, folder)

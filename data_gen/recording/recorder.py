@@ -7,10 +7,9 @@ taken when the page was still.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable
 from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,6 @@ from envs.html import format_html, parse_html
 from envs.loop import Episode, Step
 from envs.observation import Observation
 from envs.web import OpenWebEnv
-
-_PLACEHOLDER = re.compile(r"\{\{secret:[A-Za-z_][A-Za-z0-9_]*\}\}")
 
 
 class RecordError(ValueError):
@@ -66,7 +63,8 @@ class Recorder:
         self._env = OpenWebEnv(
             url, task, allow_hosts=allow_hosts, storage_state=storage_state, headless=headless, listener=self._hear
         )
-        self._secrets = [match.group() for match in _PLACEHOLDER.finditer(task)]
+        secrets = self._env.secrets
+        self._secrets = {f"{{{{secret:{name}}}}}": secrets.value(name) for name in secrets.names}
         self._gestures = Gestures()
         self._error = ""
         self._heard = 0
@@ -196,5 +194,6 @@ class Recorder:
             return typed if typed in self._env.task else None
         if not typed or typed in self._secrets:
             return typed
-        values = {name: self._env.secrets.value(name[9:-2]) for name in self._secrets}
-        return max(values, key=lambda name: difflib.SequenceMatcher(None, typed, values[name]).ratio())
+        return max(
+            self._secrets, key=lambda placeholder: SequenceMatcher(None, typed, self._secrets[placeholder]).ratio()
+        )
