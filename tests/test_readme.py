@@ -1,4 +1,4 @@
-"""The README's commands are ones that the command line and the Makefile know."""
+"""The commands of the README and of docs/ are ones that the command line and the Makefile know."""
 
 import re
 import shlex
@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(set(re.findall(r"^(?:    |\| `|`)(webagent [a-z][^\n`#|]*)", README, re.MULTILINE)))
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+TEXT = "\n".join(PAGES.values())
+COMMANDS = sorted(set(re.findall(r"^(?:    |\| `|`)(webagent [a-z][^\n`#|]*)", TEXT, re.MULTILINE)))
 
 
 @cache
@@ -31,8 +32,25 @@ def test_every_option_named_exists(command):
 
 def test_every_make_target_named_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert {"demo", "test"} <= set(re.findall(r"make ([a-z-]+)", README)) <= targets
+    assert {"demo", "test"} <= set(re.findall(r"make ([a-z-]+)", TEXT)) <= targets
 
 
-def test_the_readme_has_commands():
-    assert len(COMMANDS) >= 5
+def test_the_pages_have_commands():
+    assert len(COMMANDS) >= 20
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/open-web.md", "docs/measured.md"])
+def test_every_file_and_heading_that_a_page_leads_to_exists(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", PAGES[Path(page).name])
+    assert links
+    for path, heading in links:
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), path
+        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE) if heading else []
+        assert not heading or heading in {title.lower().replace(" ", "-") for title in headings}
+
+
+def test_every_program_named_exists():
+    programs = set(re.findall(r"\b(?:benchmarks|scripts|tests|policies|envs|data_gen|webagent)/[\w/]+\.(?:py|js|sh)\b", TEXT))
+    assert len(programs) >= 10
+    assert {program for program in programs if not (ROOT / program).exists()} == set()
