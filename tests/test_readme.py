@@ -51,6 +51,7 @@ def test_every_file_and_heading_that_a_page_leads_to_exists(page):
 
 
 def test_every_program_named_exists():
-    programs = set(re.findall(r"\b(?:benchmarks|scripts|tests|policies|envs|data_gen|webagent)/[\w/]+\.(?:py|js|sh)\b", TEXT))
+    folders = "benchmarks|scripts|tests|policies|envs|data_gen|webagent"
+    programs = set(re.findall(rf"\b(?:{folders})/[\w/]+\.(?:py|js|sh)\b", TEXT))
     assert len(programs) >= 10
     assert {program for program in programs if not (ROOT / program).exists()} == set()
