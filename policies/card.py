@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from policies.processor import Processor
     from policies.run import Run
 
-NOT_IN_CARD = ("data", "out", "init", "resume", "stop_at", "save_minutes", "jobs", "browser_episodes", "processor")
+NOT_IN_CARD = ("data", "out", "init", "teacher", "resume", "stop_at", "save_minutes", "jobs", "browser_episodes",
+               "processor")  # fmt: skip
 """Settings that say where and when, not how, and the processor's, which is asked itself."""
 
 FROM_SCRATCH = ("size", "t5", "vit", "mimetic", "image_tokens")
@@ -70,6 +71,7 @@ def training_card(run: Run, model: WebAgentModel, processor: Processor) -> str:
         f"Behaviour cloning, step {run.step:,} of {config.steps:,}, {run.step * config.batch_size:,} samples, "
         f"{run.seconds / 3600:.2f} hours in training steps on {platform.machine()}, {hardware}; "
         f"{sum(row['episode_id_count_distinct'] for row in counts.to_pylist()):,} episodes of {len(rows)} tasks.", "",
+        *([f"Its teacher is the checkpoint {checkpoint.sha256(config.teacher)[:16]}.", ""] if config.teacher else []),
         *_stages_before(config.init),
         "| setting | value |", "|---|---|", *settings, "",
         "## Data", "",

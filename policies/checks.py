@@ -50,6 +50,8 @@ def check(config: TrainConfig, processes: int) -> None:
         raise TrainError("--init brings a whole policy: leave out --t5 and --vit")
     if config.new_vocabulary and not config.init:
         raise TrainError("--new-vocabulary goes with --init: a training from nothing learns its vocabulary anyway")
+    if config.labelled and not config.teacher:
+        raise TrainError("--labelled goes with --teacher: without one all tasks are learnt from their demonstrations")
     if config.sight and (config.image == "none" or config.image_dropout >= 1):
         raise TrainError("--sight is a lesson by screenshots: leave out --image none and --image-dropout 1")
     if config.vit_training == "lora" and not config.lora:

@@ -41,6 +41,19 @@ FAST = ("relative_attention_bias.weight", "shared.weight", "meaning.weight", "me
 """Weights that learn at ten times the rate of the others; the reasons are at ``parameter_groups``."""
 
 
+class Spread(NamedTuple):
+    """How likely each choice is in each of N steps, those of all examples one after the other, as logarithms."""
+
+    choices: list[Tensor]
+    """Of the tokens and then, with copying, of the places; float32 [steps, V + L], block by block."""
+    offsets: Tensor
+    """Of the offsets, in the steps that decide one; float32 [M, offsets]."""
+    at: Tensor
+    """Which steps those are, int64 [M]."""
+    row: Tensor
+    """Whose step each one is, int64 [N]."""
+
+
 class Output(NamedTuple):
     """What training sees of a batch of B examples."""
 
@@ -52,6 +65,8 @@ class Output(NamedTuple):
     """Whether every step of the action is the likeliest, given those before it; bool [B]."""
     sight: Tensor | None = None
     """What the picture alone lost (``policies.sight``), float32 [B]; None without that lesson."""
+    spread: Spread | None = None
+    """Every step's whole distribution, where it was asked for."""
 
 
 class Encoded(NamedTuple):
@@ -141,12 +156,13 @@ class WebAgentModel(nn.Module):
             model.vit.load_state_dict(patches.state_dict())
         return model
 
-    def forward(self, *blocks: dict[str, Tensor]) -> Output:
+    def forward(self, *blocks: dict[str, Tensor], spread: bool = False) -> Output:
         """The loss of examples with actions.
 
         Args:
             *blocks: what ``Processor.collate`` made of some of the examples each. Those of a block are padded to its
                 longest; the more alike they are in length, the less is wasted.
+            spread: whether the whole distributions are wanted, too.
 
         Returns:
             Of all examples, block after block.
@@ -165,14 +181,17 @@ class WebAgentModel(nn.Module):
         logits = self.vocabulary_scores(said, blocks[0], kinds, allowed)
         total, picked, most, best = _chosen(logits, tokens.clamp(min=0, max=logits.shape[-1] - 1))
         right = best == tokens
+        choices, offsets = list(logits.split([int(steps.sum()) for steps in real])), logits[:0]
+        at = (kinds == Kind.OFFSET).nonzero()[:, 0]
         if self.config.copy:
             # All places that hold the right word count: which of them is pointed at makes no difference.
             pointed = [self._pointed(*parts) for parts in zip(hidden, encoded, blocks, real, strict=True)]
-            among, at_right, most_among, best_is_right, offsets = (torch.cat(p) for p in zip(*pointed, strict=True))
+            places, *pointed = zip(*pointed, strict=True)
+            among, at_right, most_among, best_is_right, offsets = (torch.cat(part) for part in pointed)
+            choices = [torch.cat(both, -1) for both in zip(choices, places, strict=True)] if spread else []
             total = torch.logaddexp(total, among)
             picked = torch.where(tokens >= 0, picked, at_right)
             right = torch.where(most >= most_among, right, best_is_right)
-            at = (kinds == Kind.OFFSET).nonzero()[:, 0]
             wanted = tokens[at] - OFFSETS
             whole, part, _, best = _chosen(offsets, wanted)
             total, picked = total.index_copy(0, at, whole), picked.index_copy(0, at, part)
@@ -182,12 +201,15 @@ class WebAgentModel(nn.Module):
         count = sum(len(steps) for steps in real)
         per_sample = total.new_zeros(count).index_add(0, row, total - picked)
         wrong = torch.zeros(count, device=row.device).index_add(0, row, (~right).float())
-        return Output(per_sample.mean(), per_sample, wrong == 0, sight)
+        if not spread:
+            return Output(per_sample.mean(), per_sample, wrong == 0, sight)
+        likely = [scores.float().log_softmax(-1) for scores in (*choices, offsets)]
+        return Output(per_sample.mean(), per_sample, wrong == 0, sight, Spread(likely[:-1], likely[-1], at, row))
 
     def _pointed(self, hidden: Tensor, encoded: Encoded, block: dict[str, Tensor],
-                 real: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-        """Of each real step of a block: logsumexp over all places and over the right ones; the best place's logit, and
-        whether that place is right. Of each that decides an offset, the logits of all offsets."""
+                 real: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """Of each real step of a block: the logits of all places; logsumexp over all of them and over the right ones;
+        the best place's logit, and whether that place is right. Of each that decides an offset, all offsets' logits."""
         positions = block["positions"]
         before = nn.functional.pad(positions[:, :-1, 0], (1, 0), value=-1)
         places = self.place_scores(hidden, encoded, block, block["kinds"], block["allowed"], before)[real]
@@ -197,7 +219,8 @@ class WebAgentModel(nn.Module):
         row, step = (block["kinds"] == Kind.OFFSET).nonzero(as_tuple=True)
         codes = block["allowed"][row, step]
         offsets = self.offset_head(hidden[row, step], encoded.text[row], block["measured"][row], codes)
-        return places.logsumexp(-1), at_right.logsumexp(-1), most, (best[:, None] == positions).any(-1), offsets
+        best_is_right = (best[:, None] == positions).any(-1)
+        return places, places.logsumexp(-1), at_right.logsumexp(-1), most, best_is_right, offsets
 
     def encode(self, *blocks: dict[str, Tensor]) -> list[Encoded]:
         """Runs the ViT, where a block has frames, and the encoder."""

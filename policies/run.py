@@ -201,8 +201,10 @@ def _step(line: str) -> float:
 def _identity(config: TrainConfig, table: pa.Table) -> dict[str, Any]:
     """What decides what is learnt: the settings, and the data and first weights, wherever they lie."""
     settings = {name: value for name, value in asdict(config).items() if name not in FREE}
-    begun = checkpoint.sha256(config.init)[:16] if config.init else ""
-    return settings | {"data": digest(table, table.column_names)[:16], "init": begun}
+    others = {"init": config.init, "teacher": config.teacher}
+    hashes = {name: checkpoint.sha256(folder)[:16] if folder else "" for name, folder in others.items()}
+    whole = settings | {"data": digest(table, table.column_names)[:16]} | hashes
+    return json.loads(json.dumps(whole))  # as it is read again
 
 
 def _training_tensors(

@@ -35,6 +35,7 @@ from policies.model import WebAgentModel
 from policies.processor import Example, Processor
 from policies.run import TOKENS, Log, Run
 from policies.stepping import multiplies_bf16
+from policies.teacher import Teacher
 from policies.validate import browser_success, held_out_accuracy, held_out_rows
 
 LOG_EVERY = 20
@@ -51,6 +52,11 @@ class TrainConfig:
     """Folder of the run: checkpoints and logs."""
     init: Path | None = None
     """Checkpoint, or run, whose weights and processor the training begins with, such as that of an earlier stage."""
+    teacher: Path | None = None
+    """Checkpoint, or run, whose distribution is learnt wherever it holds the demonstration's action likely; with the
+    policy that `init` names, for example, what that can is kept while other tasks are learnt."""
+    labelled: tuple[str, ...] = ()
+    """Tasks whose demonstrations are learnt in spite of the teacher, such as those that it does badly."""
     new_vocabulary: bool = False
     """Whether a training that begins with another's weights learns a vocabulary from its own data. Words that many
     pages share then take one token, where a vocabulary of other pages cuts them to pieces."""
@@ -200,6 +206,7 @@ def train(config: TrainConfig) -> Path:
     apart = held_out(table)
     usable = data.lengths > 0
     tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)
+    teacher = Teacher.load(config.teacher, processor, str(device)) if config.teacher else None
     sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), config.seed, run.sampler, config.shares)
 
     def make(item: tuple[int, np.ndarray]) -> list[list[dict[str, torch.Tensor]]]:
@@ -207,13 +214,18 @@ def train(config: TrainConfig) -> Path:
         noise, rows = np.random.default_rng((config.seed, step, rank)), rows[rank::world]
         cuts = passes(data.lengths[rows], config.micro_tokens, config.padding, threads if lanes else 1)
         pictures, chances = with_pictures(config, step), {"forgets": config.history_dropout, "borrows": config.borrowed}
-        return [[data.collate(rows[b], pictures, noise, **chances) for b in blocks] for blocks in cuts]
+
+        def block(rows: np.ndarray) -> dict[str, torch.Tensor]:
+            taught = torch.from_numpy(~np.isin(data.tasks[rows], config.labelled))
+            return data.collate(rows, pictures, noise, **chances) | ({"taught": taught} if config.teacher else {})
+
+        return [[block(rows[b]) for b in blocks] for blocks in cuts]
 
     def losses(blocks: list[dict[str, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
         blocks = [{name: tensor.to(device, non_blocking=True) for name, tensor in block.items()} for block in blocks]
         with torch.autocast(device.type, torch.bfloat16, enabled=bool(config.bf16)):
-            output = network(*blocks)
-        loss = output.per_sample_loss.sum()
+            output = network(*blocks, spread=teacher is not None)
+            loss = (teacher.lost(output, blocks) if teacher else output.per_sample_loss).sum()
         figures = torch.stack([loss.detach(), output.correct.sum()])
         if output.sight is not None:
             loss = loss + config.sight * output.sight.sum()

@@ -266,6 +266,43 @@ def test_a_later_stage_begins_with_the_weights_and_words_of_the_earlier(config, 
         train(replace(stage, resume=True, init=None))
 
 
+def test_a_policy_comes_to_decide_as_its_teacher(config, tmp_path):
+    config = replace(config, image="none", history_dropout=0.0, eval_every=1000)
+    able = train(replace(config, out=tmp_path / "able", steps=60, lr=3e-3))
+    fresh = train(replace(config, out=tmp_path / "fresh", init=able, lr=0.0, stop_at=1))
+    model, processor, card = checkpoint.load(fresh)
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.3 * weight.abs().mean())
+    checkpoint.save(tmp_path / "worse", model, processor, card)
+
+    run = replace(config, out=tmp_path / "run", init=tmp_path / "worse", teacher=able, lr=3e-3, steps=60)
+    folder = train(run)
+    first, *_, last = [line["loss"] for line in log_of(run.out) if "loss" in line]
+    assert last < first / 2
+    assert checkpoint.sha256(able)[:16] in (folder / checkpoint.CARD).read_text()
+    parts = replace(run, out=tmp_path / "parts")
+    train(replace(parts, stop_at=20))
+    assert differing(folder, train(replace(parts, resume=True))) == []
+    with pytest.raises(TrainError, match="begun with other settings: teacher"):
+        train(replace(parts, resume=True, teacher=tmp_path / "worse"))
+
+
+def test_a_teacher_has_the_same_words_and_reads_alike(config, tmp_path):
+    able = train(replace(config, stop_at=1))
+    with pytest.raises(TrainError, match="--labelled goes with --teacher"):
+        train(replace(config, out=tmp_path / "a", labelled=("enter-text",)))
+    fewer = replace(config, out=tmp_path / "b", teacher=able, processor=replace(config.processor, vocab_size=480))
+    with pytest.raises(TrainError, match="has another vocabulary"):
+        train(fewer)
+    model, processor, card = checkpoint.load(able)
+    shorter = Processor(replace(processor.config, max_history=1), processor.vocabulary)
+    checkpoint.save(tmp_path / "shorter", model, shorter, card)
+    with pytest.raises(TrainError, match="reads pages otherwise"):
+        train(replace(config, out=tmp_path / "c", init=able, teacher=tmp_path / "shorter"))
+
+
 def test_start_pages_are_listed_as_long_as_those_of_every_stage_are(config, dataset, tmp_path):
     first = train(replace(config, stop_at=1))
     listed = start_pages.read(first)
