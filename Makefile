@@ -21,7 +21,7 @@ demo: setup ## the embedded agent on sixteen tasks, with a page of pictures in d
 	.venv/bin/webagent bench --suite thin16 --policy embedded --episodes $(EPISODES) --report demo --pictures 2
 
 test: setup ## all tests, on a real browser
-	$(PYTHON_IN_VENV) -m pytest -q
+	$(PYTHON_IN_VENV) -m pytest -q -n logical --maxprocesses 4 --dist worksteal
 
 lint: .venv/dev-done ## ruff and pyright
 	.venv/bin/ruff check .
