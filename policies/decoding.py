@@ -11,7 +11,8 @@ import torch
 from envs.action import PAGE_VERBS, Action
 from policies.batches import like_lengths
 from policies.measures import OFFSETS
-from policies.model import Encoded, WebAgentModel
+from policies.model import WebAgentModel
+from policies.outputs import Encoded
 from policies.processor import Example, Processor
 from policies.stepping import DecoderSteps
 from policies.steps import NEVER

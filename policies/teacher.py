@@ -16,7 +16,8 @@ from torch import Tensor
 
 from policies import checkpoint
 from policies.data import TrainError
-from policies.model import Output, Spread, WebAgentModel
+from policies.model import WebAgentModel
+from policies.outputs import Output, Spread
 from policies.processor import Processor
 
 BELIEVED = 0.2

@@ -53,8 +53,8 @@ class TrainConfig:
     init: Path | None = None
     """Checkpoint, or run, whose weights and processor the training begins with, such as that of an earlier stage."""
     teacher: Path | None = None
-    """Checkpoint, or run, whose distribution is learnt wherever it holds the demonstration's action likely; with the
-    policy that `init` names, for example, what that can is kept while other tasks are learnt."""
+    """Checkpoint, or run, whose whole distribution is learnt wherever it holds the demonstration's action likely. A
+    policy that is both this and `init` keeps more of what it can do while it learns other tasks."""
     labelled: tuple[str, ...] = ()
     """Tasks whose demonstrations are learnt in spite of the teacher, such as those that it does badly."""
     new_vocabulary: bool = False
