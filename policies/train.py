@@ -156,6 +156,8 @@ def train(config: TrainConfig) -> Path:
     main = accelerator.is_main_process
 
     table = read_trajectories(config.data)
+    if unknown := sorted({*config.labelled} - {*table["task"].unique().to_pylist()}):
+        raise TrainError(f"--labelled: no task {unknown[0]!r} in the data")
     run = Run(config, table)
     accelerator.wait_for_everyone()
 

@@ -293,6 +293,9 @@ def test_a_teacher_has_the_same_words_and_reads_alike(config, tmp_path):
     able = train(replace(config, stop_at=1))
     with pytest.raises(TrainError, match="--labelled goes with --teacher"):
         train(replace(config, out=tmp_path / "a", labelled=("enter-text",)))
+    with pytest.raises(TrainError, match="--labelled: no task 'enter-txt' in the data"):
+        train(replace(config, out=tmp_path / "a", teacher=able, labelled=("enter-txt",)))
+    assert not (tmp_path / "a").exists()
     fewer = replace(config, out=tmp_path / "b", teacher=able, processor=replace(config.processor, vocab_size=480))
     with pytest.raises(TrainError, match="has another vocabulary"):
         train(fewer)
