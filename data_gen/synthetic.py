@@ -134,10 +134,10 @@ class _Episode:
         self._refs += 1
         return self._refs - 1
 
-    def menu(self, *more: str) -> Element:
+    def menu(self, *more: str, tag: str = "a") -> Element:
         names = list(dict.fromkeys([*more, *self.random.sample(_MENU, self.random.randint(2, 6))]))
         self.random.shuffle(names)
-        return self.node("nav", *(self.node("a", name, ref=True) for name in names))
+        return self.node("nav", *(self.node(tag, name, ref=True) for name in names))
 
     def shown(self, text: str) -> str:
         """A value as it stands in an instruction: in quotes now and then."""
@@ -264,21 +264,28 @@ def _ticked(episode: _Episode, label: str, style: str, kind: str) -> tuple[list[
 
 
 def _link(episode: _Episode) -> list[_Stage]:
-    """A page with a menu and links, one of which is followed; another may differ from it in a sign at the end only."""
+    """A page with a menu and links, or with buttons, one of which is clicked; another may be nearly its like."""
     random = episode.random
+    tag, phrases = ("a", _OPEN) if random.random() < 0.7 else ("button", _PRESS)
     wanted = random.choice(_MENU) if random.random() < 0.7 else episode.value("words").capitalize()
-    nearly = [wanted, wanted + random.choice(_SIGNS)] if random.random() < 0.25 else []
+    nearly = [wanted, _nearly(wanted, random)] if random.random() < 0.35 else []
     if nearly:
         random.shuffle(nearly)
         wanted = nearly[0]
-    menu = episode.menu(wanted, *nearly)
+    menu = episode.menu(wanted, *nearly, tag=tag)
     texts = [episode.node("p", " ".join(episode.word() for _ in range(random.randint(2, 8)))) for _ in range(2)]
-    extra = [episode.node("a", episode.value("words"), ref=True) for _ in range(random.randint(0, 2))]
+    extra = [episode.node(tag, episode.value("words"), ref=True) for _ in range(random.randint(0, 2))]
     link = next(link for link in menu.children if isinstance(link, Element) and link.text == wanted)
     mark = episode.mark(wanted if nearly or random.random() < 0.5 else wanted.lower(), "", "click")
     said = f'"{mark}"' if nearly else episode.shown(mark)
     page = episode.node("body", menu, episode.node("h1", episode.word().capitalize()), *texts, *extra)
-    return [_Stage(page, [Action("click", (_ref(link),))], [random.choice(_OPEN).format(v=said)])]
+    return [_Stage(page, [Action("click", (_ref(link),))], [random.choice(phrases).format(v=said)])]
+
+
+def _nearly(text: str, random: Random) -> str:
+    """The same but for a sign at its end, or for capitals."""
+    cased = random.choice([other for other in (text.lower(), text.upper(), text.capitalize()) if other != text])
+    return random.choice((text + random.choice(_SIGNS), cased))
 
 
 def _search(episode: _Episode) -> list[_Stage]:

@@ -1,5 +1,6 @@
 """Made-up episodes: what is asked can be done, is said, and is done."""
 
+import numpy as np
 import pytest
 
 from data_gen import synthetic
@@ -59,17 +60,19 @@ def test_every_kind_of_field_and_page_occurs():
         assert any(piece in row["html"] for row in rows), piece
 
 
-def test_of_links_that_differ_in_a_sign_the_quoted_one_is_followed():
-    followed = set()
-    for row in (row for seed in range(FIRST, FIRST + 200) for row in episode(seed)):
-        links = {link.ref: link.text for link in parse_html(row["html"]).find_all("a")}
-        action = Action.parse(row["action"])
-        name = links.get(action.refs[0], "") if action.refs else ""
-        for other in links.values():
-            if name and other != name and words_of(other) == words_of(name):
-                assert f'"{name}"' in row["instruction"]
-                followed.add(len(name) > len(other))
-    assert followed == {True, False}
+def test_of_links_and_buttons_that_are_nearly_alike_the_quoted_one_is_clicked():
+    clicked = set()
+    for row in (row for seed in range(FIRST, FIRST + 1200) for row in episode(seed)):
+        page, action = parse_html(row["html"]), Action.parse(row["action"])
+        for tag in ("a", "button"):
+            named = {element.ref: element.text for element in page.find_all(tag)}
+            name = named.get(action.refs[0], "") if action.refs else ""
+            for other in named.values():
+                nearly = [text.lower().rstrip(".,!?: >") for text in (name, other)]
+                if name and other != name and nearly[0] == nearly[1]:
+                    assert f'"{name}"' in row["instruction"]
+                    clicked.add((tag, np.sign(len(name) - len(other))))
+    assert clicked == {(tag, how) for tag in ("a", "button") for how in (-1, 0, 1)}  # shorter, other capitals, longer
 
 
 def test_a_dataset_of_them_is_read_for_training_and_goes_on(tmp_path, monkeypatch):
