@@ -1,10 +1,10 @@
 """Training throughput beside transformers' ``Trainer``, on the same network, rows, updates, threads and precision.
 
-All three begin with the same fresh weights and take the same rows: those that our sampler draws, with pictures in the
-same updates. Ours is ``policies.train`` as it is. ``Trainer`` pads each batch to its longest row, once in the drawn
-order and once grouped by length; its rows are tokenised beforehand too, and the T5 is run by transformers. Counted is
-the time of all updates: grouped by length, they differ much. The held-out loss at the end, of the weights themselves
-and not of their average, shows whether the samples taught as much.
+All three begin with the same weights, fresh ones or a checkpoint's, and take the same rows: those that our sampler
+draws, with pictures in the same updates. Ours is ``policies.train`` as it is. ``Trainer`` pads each batch to its
+longest row, once in the drawn order and once grouped by length; its rows are tokenised beforehand too, and the T5 is run
+by transformers. Counted is the time of all updates: grouped by length, they differ much. The held-out loss at the end,
+of the weights themselves and not of their average, shows whether the samples taught as much.
 
     python benchmarks/bench_train.py --data data/webgum56 --steps 60
 """
@@ -44,8 +44,12 @@ class Config:
 
     data: Path
     """A dataset."""
+    init: Path | None = None
+    """A checkpoint that all begin with, such as policies/embedded; where not given, with fresh weights."""
     steps: int = 60
     """Updates of each."""
+    lr: float = 6e-4
+    """Highest learning rate."""
     image_dropout: float = 0.9
     """Share of batches without screenshots."""
     threads: int = 1
@@ -62,7 +66,9 @@ def main(config: Config) -> None:
         training = TrainConfig(
             data=(config.data,),
             out=Path(folder) / "ours",
+            init=config.init,
             steps=config.steps,
+            lr=config.lr,
             eval_every=config.steps,
             eval_episodes=1,
             image_dropout=config.image_dropout,

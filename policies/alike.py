@@ -28,7 +28,7 @@ LIKE_ELEMENT = ("name in instruction", "name shares a word")
 """The match features like whose embeddings a later stage begins, where it begins with weights that lack this."""
 _THRESHOLD = 2.0
 _NOT_AT_ALL = 1 / (1 + math.exp(_THRESHOLD))
-_FAR = -1e4
+_FAR, _LEAST = -1e4, -30.0
 _SEEN = 4
 """Times that two words must have been seen together to count as alike at the start."""
 _SURE = 5.0
@@ -84,7 +84,9 @@ class Alike(nn.Module):
         products = (vectors @ vectors.transpose(1, 2)).masked_fill(~pairs, _FAR)
         count = pairs.sum(-1)
         stands_out = products.logsumexp(-1) - count.clamp(min=1).log()
-        return torch.where((count > 0) & (features[..., _SAME] == 0), torch.sigmoid(stands_out - _THRESHOLD), 0.0)
+        # What is not looked at is far below; there the sigmoid takes long.
+        degree = torch.sigmoid((stands_out - _THRESHOLD).clamp(min=_LEAST))
+        return torch.where((count > 0) & (features[..., _SAME] == 0), degree, 0.0)
 
     @torch.no_grad()
     def begin(self, examples: Iterable[tuple[str, Example]]) -> None:

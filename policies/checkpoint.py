@@ -7,6 +7,7 @@
     README.md               the model card: data, recipe, compute, measured results
 
 A training run keeps its checkpoints in folders ``step-0012000``; such a run's folder stands for its latest checkpoint.
+One that was exported (``policies.export``) has ONNX files in place of the weights, which ``config.json`` names.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ FORMAT = 2
 """Version of the folder's layout and of the names of its tensors."""
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-FILES = (CONFIG, WEIGHTS, "tokenizer.json", "processor_config.json", CARD)
+
+PARTS = "onnx"
+"""Key of the configuration under which one that was exported names its ONNX files."""
 
 EMBEDDED = Path(__file__).parent / "embedded"
 """The checkpoint that comes with the package."""
@@ -85,7 +88,11 @@ def load(folder: Path | str | None = None, device: str = "cpu") -> tuple[WebAgen
         CheckpointError: if it is not there, not whole, or of another version or shape.
     """
     folder = locate(folder)
-    config = _read_config(folder)
+    config = read_config(folder)
+    if PARTS in config:
+        raise CheckpointError(
+            f"{folder} was exported to ONNX: it decides, and no more. Give the checkpoint that it was made of"
+        )
     try:
         model = WebAgentModel(ModelConfig.from_dict(config["model"]))
         processor = Processor.load(folder)
@@ -108,14 +115,29 @@ def locate(folder: Path | str | None) -> Path:
     """
     folder = EMBEDDED if folder is None else Path(folder)
     if not folder.is_dir():
-        raise CheckpointError(f"no checkpoint at {folder}: expected a folder with {', '.join(FILES)}")
+        raise CheckpointError(f"no checkpoint at {folder}: expected a folder with {', '.join(files())}")
     folder = latest(folder) or folder
-    if missing := [name for name in FILES if not (folder / name).is_file()]:
+    if missing := [name for name in files(folder) if not (folder / name).is_file()]:
         raise CheckpointError(
             f"checkpoint {folder} is not whole: {', '.join(missing)} missing. "
             "Where a training or teaching was stopped, it goes on by the same command"
         )
     return folder
+
+
+def files(folder: Path | None = None) -> tuple[str, ...]:
+    """The names of the files that make a checkpoint; of the folder's, if it is one that was exported."""
+    parts = read_config(folder).get(PARTS, ()) if folder and (folder / CONFIG).is_file() else ()
+    return CONFIG, *([f"{part}.onnx" for part in parts] or [WEIGHTS]), "tokenizer.json", "processor_config.json", CARD
+
+
+def exported(folder: Path | str | None) -> bool:
+    """Whether it is one that was exported to ONNX.
+
+    Raises:
+        CheckpointError: if it is not there or not whole.
+    """
+    return PARTS in read_config(locate(folder))
 
 
 def latest(run: Path) -> Path | None:
@@ -131,7 +153,7 @@ def sha256(folder: Path | str | None = None) -> str:
         CheckpointError: if it is not there or not whole.
     """
     folder, digest = locate(folder), hashlib.sha256()
-    for name in FILES:
+    for name in files(folder):
         if name != CARD:
             digest.update(f"{name} {hashlib.sha256((folder / name).read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
@@ -201,7 +223,7 @@ def replaceable(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     found = [path.name for path in folder.iterdir()]
-    return not found or (CONFIG in found and WEIGHTS in found)
+    return not found or (CONFIG in found and (WEIGHTS in found or any(name.endswith(".onnx") for name in found)))
 
 
 def write_json(file: Path, content: dict) -> None:
@@ -209,7 +231,12 @@ def write_json(file: Path, content: dict) -> None:
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _read_config(folder: Path) -> dict:
+def read_config(folder: Path) -> dict:
+    """What a checkpoint's ``config.json`` says.
+
+    Raises:
+        CheckpointError: if that is of another version.
+    """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except ValueError as error:

@@ -26,7 +26,7 @@ class Lanes:
 
     def __init__(self, network: nn.Module, threads: int):
         self._weights = [weight for weight in network.parameters() if weight.requires_grad]
-        self._pool = ThreadPoolExecutor(threads, "webagent-lane", initializer=torch.set_num_threads, initargs=(1,))
+        self._pool = ThreadPoolExecutor(threads, "webagent-lane", initializer=_begin)
 
     @staticmethod
     def suit(network: nn.Module, device: torch.device, threads: int) -> bool:
@@ -56,3 +56,8 @@ class Lanes:
                 if gradient is not None:
                     weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
         return torch.stack([figures for _, figures in done]).sum(0)
+
+
+def _begin() -> None:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # as ``stepping.without_denormals`` does; a thread need not have it of its maker

@@ -102,7 +102,7 @@ class Measures(nn.Module):
         rows = there.any(-1).nonzero()[:, 0]
         there = there[rows, :, None].to(self.table.dtype)
         index = measured[rows].long().clamp(-LARGEST, LARGEST) + LARGEST
-        described = torch.cat([self.table[index] * there, there], -1).flatten(1)
+        described = torch.cat([nn.functional.embedding(index, self.table) * there, there], -1).flatten(1)
         return inputs.index_add(0, rows, self.project(described).to(inputs.dtype))
 
 
@@ -195,16 +195,16 @@ class OffsetHead(nn.Module):
             scores = torch.einsum("nhd,nlhd->nhl", query, key) * query.shape[-1] ** -0.5
             attention = scores.masked_fill(~(box | number)[:, None], -1e9).softmax(-1)
             axis, origin = codes % 2, codes // 2 - LARGEST
-            at = torch.where(box[..., None], measured[..., :2], 0).float()
+            at = torch.where(box[..., None], measured[..., :2].float(), 0.0)
             at = torch.where(axis[:, None, None] == 0, at, at.flip(-1))  # this axis first, then the other
-            at = torch.cat([at, torch.where(number, measured[..., 4], 0).float()[..., None]], -1)
+            at = torch.cat([at, torch.where(number, measured[..., 4].float(), 0.0)[..., None]], -1)
             attended = (attention @ at).flatten(1)  # [N, HEADS * 3]
             relative = attended - origin[:, None] * attended.new_tensor([1.0, 0.0, 0.0]).repeat(HEADS)
             mixed = self.mix(torch.cat([hidden, relative / SCALE], -1)).unflatten(-1, (MODES, -1))
             mean = (mixed[..., :-3] * attended[:, None]).sum(-1) - origin[:, None] + SCALE * mixed[..., -3]
             sharp, weight = mixed[..., -2, None], mixed[..., -1, None]
             if self.calculate is not None:
-                value = torch.where(number, measured[..., 4], 0).float()[..., None]
+                value = torch.where(number, measured[..., 4].float(), 0.0)[..., None]
                 values = (scores.masked_fill(~number[:, None], -1e9).softmax(-1) @ value)[..., 0]  # [N, HEADS]
                 terms = torch.cat([values, values[:, :1] * values[:, 1:2]], 1)
                 said = self.calculate(hidden)
@@ -219,4 +219,4 @@ class OffsetHead(nn.Module):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """What the decoder sees of offsets: int64 [...] tokens -> float [..., d_model]."""
-        return self.read(self.table[tokens - OFFSETS])
+        return self.read(nn.functional.embedding(tokens - OFFSETS, self.table))

@@ -34,6 +34,7 @@ from policies.config import ModelConfig
 from policies.initialise import initialise
 from policies.measures import NONE, OFFSETS, Measures, OffsetHead
 from policies.outputs import Encoded, Output, Spread
+from policies.reading import TorchReading
 from policies.sight import Sight
 from policies.stepping import run_decoder, run_encoder
 from policies.steps import NEVER, Kind
@@ -182,6 +183,14 @@ class WebAgentModel(nn.Module):
         best_is_right = (best[:, None] == positions).any(-1)
         return places, places.logsumexp(-1), at_right.logsumexp(-1), most, best_is_right, offsets
 
+    @property
+    def device(self) -> torch.device:
+        return self.t5.device
+
+    def read(self, batch: dict[str, Tensor]) -> TorchReading:
+        """Reads examples without an action; the network should be in evaluation mode."""
+        return TorchReading(self, batch)
+
     def encode(self, *blocks: dict[str, Tensor]) -> list[Encoded]:
         """Runs the ViT, where a block has frames, and the encoder."""
         return self._encoded(self.embed(*blocks), blocks)
@@ -212,24 +221,52 @@ class WebAgentModel(nn.Module):
 
     def embed(self, *blocks: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
         """The encoder's input, float [B, S, d_model], images before text, and its mask, bool [B, S], of each block."""
-        shapes = [(len(block["input_ids"]), block["input_ids"].shape[1]) for block in blocks]
+        found = []
+        for block, inputs in zip(blocks, self.embed_text(*blocks), strict=True):
+            mask = block["attention_mask"]
+            if self.config.vit and "frames" in block:
+                tokens = self.see(block["frames"], block["frame_index"] % self.config.frames)
+                pictures, shown = in_places(tokens, block["frame_index"], len(inputs), self.config.frames)
+                inputs, mask = torch.cat([pictures.to(inputs.dtype), inputs], 1), torch.cat([shown, mask], 1)
+            found.append((inputs, mask))
+        return found
+
+    def embed_text(self, *blocks: dict[str, Tensor]) -> list[Tensor]:
+        """The text's part of the encoder's input, float [B, L, d_model] of each block."""
+        shapes = [(block["input_ids"].shape[0], block["input_ids"].shape[1]) for block in blocks]
         packed = self.t5.shared(_packed([block["input_ids"] for block in blocks]))
         if self.config.match:
             features = _packed([block["features"] for block in blocks])[:, : self.config.features]
             packed = packed + self.feature_embedding(features.to(packed.dtype))
         if self.config.match and self.config.measures:
             packed = self.measures(packed, _packed([block["measured"] for block in blocks]))
-        found = []
-        for block, inputs in zip(blocks, _unpacked(packed, shapes), strict=True):
-            mask = block["attention_mask"]
-            if self.config.match and self.config.alike:
-                features = block["features"][..., : self.config.features]
-                inputs = inputs + self.alike(block["input_ids"], features, block["words"], block["verbs"] != 0)
-            if self.config.vit and "frames" in block:
-                pictures, shown = self._pictures(block, len(inputs), inputs.dtype)
-                inputs, mask = torch.cat([pictures, inputs], 1), torch.cat([shown, mask], 1)
-            found.append((inputs, mask))
+        found = _unpacked(packed, shapes)
+        if self.config.match and self.config.alike:
+            found = [
+                inputs + self.alike(block["input_ids"], block["features"][..., : self.config.features],
+                                    block["words"], block["verbs"] != 0)
+                for block, inputs in zip(blocks, found, strict=True)
+            ]  # fmt: skip
         return found
+
+    def see(self, frames: Tensor, which: Tensor) -> Tensor:
+        """Image tokens of N screenshots.
+
+        Args:
+            frames: uint8 [N, H, W, 3].
+            which: int64 [N], the number of each among the last ones, the latest the highest.
+
+        Returns:
+            float [N, tokens, d_model].
+        """
+        pixels = frames.permute(0, 3, 1, 2).to(self.image_in.weight.dtype)
+        pixels = (pixels - self.pixel_mean) / self.pixel_std
+        height, width = pixels.shape[-2:]
+        pixels = nn.functional.pad(pixels, (0, self.grid[1] - width, 0, self.grid[0] - height))
+        patches = self.vit.forward_features(pixels)  # class token first
+        first = self.vit.num_prefix_tokens
+        of_kind = {"local": slice(first, None), "temporal": slice(1), "both": slice(None)}[self.config.image_tokens]
+        return self.image_in(patches[:, of_kind]) + self.frame_embedding(which)[:, None]
 
     def decoder_inputs(self, encoded: Sequence[Encoded], tokens: Sequence[Tensor],
                        places: Sequence[Tensor]) -> list[Tensor]:  # fmt: skip
@@ -316,8 +353,8 @@ class WebAgentModel(nn.Module):
         if self.t5.config.scale_decoder_outputs:
             hidden = hidden * self.t5.config.d_model**-0.5
         head = self.t5.lm_head
-        if among is not None and len(among) < len(head.weight) // 8:
-            return hidden @ head.weight[among].T
+        if among is not None and (torch.compiler.is_compiling() or len(among) < len(head.weight) // 8):
+            return hidden @ head.weight.index_select(0, among).T
         return head(hidden) if among is None else head(hidden)[..., among]
 
     def parameter_groups(self, lr: float, weight_decay: float = 0.01) -> list[dict[str, Any]]:
@@ -351,28 +388,6 @@ class WebAgentModel(nn.Module):
         """Image tokens of one screenshot."""
         patches, first = self.vit.patch_embed.num_patches, self.vit.num_prefix_tokens
         return {"local": patches, "temporal": 1, "both": first + patches}[self.config.image_tokens]
-
-    def _pictures(self, batch: dict[str, Tensor], size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Image tokens [B, frames * tokens of a frame, d_model], and which of them there are, bool.
-
-        Frames that no row of the batch has, at the beginning, are left out.
-        """
-        index, frames = batch["frame_index"], self.config.frames
-        pixels = batch["frames"].permute(0, 3, 1, 2).to(dtype)
-        pixels = (pixels - self.pixel_mean) / self.pixel_std
-        height, width = pixels.shape[-2:]
-        pixels = nn.functional.pad(pixels, (0, self.grid[1] - width, 0, self.grid[0] - height))
-        patches = self.vit.forward_features(pixels)  # class token first
-        first = self.vit.num_prefix_tokens
-        which = {"local": slice(first, None), "temporal": slice(1), "both": slice(None)}[self.config.image_tokens]
-        tokens = self.image_in(patches[:, which]) + self.frame_embedding(index % frames)[:, None]
-        pictures = tokens.new_zeros(size * frames, *tokens.shape[1:]).index_copy(0, index, tokens)
-        shown = torch.zeros(size * frames, tokens.shape[1], dtype=torch.bool, device=index.device).index_fill(
-            0, index, True
-        )
-        # Of a first page there is no screenshot but the present one; what stands before it is not worth encoding.
-        absent = int((index % frames).min()) * tokens.shape[1]
-        return pictures.view(size, -1, tokens.shape[-1])[:, absent:].to(dtype), shown.view(size, -1)[:, absent:]
 
 
 class PatchProjection(nn.Module):
@@ -446,6 +461,24 @@ def vit_size(config: ModelConfig) -> tuple[int, int]:
         vit: Any = timm.create_model(config.vit, pretrained=False, num_classes=0, **config.vit_args)
         patch = vit.patch_embed.patch_size[0]
     return -(-config.height // patch) * patch, -(-config.width // patch) * patch
+
+
+def in_places(tokens: Tensor, index: Tensor, count: int, frames: int) -> tuple[Tensor, Tensor]:
+    """Image tokens at the places of their rows, float [B, frames * tokens of a frame, d_model], and where some are.
+
+    Frames that no row of the batch has, at the beginning, are left out.
+
+    Args:
+        tokens: float [N, tokens, d_model], what was seen.
+        index: int64 [N], row * frames + frame of each.
+        count: rows.
+        frames: of a row.
+    """
+    pictures = tokens.new_zeros(count * frames, *tokens.shape[1:]).index_copy(0, index, tokens)
+    shown = torch.zeros(pictures.shape[:2], dtype=torch.bool, device=index.device).index_fill(0, index, True)
+    # Of a first page there is no screenshot but the present one; what stands before it is not worth encoding.
+    absent = int((index % frames).min()) * tokens.shape[1]
+    return pictures.view(count, -1, tokens.shape[-1])[:, absent:], shown.view(count, -1)[:, absent:]
 
 
 def _chosen(logits: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

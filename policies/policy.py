@@ -11,10 +11,12 @@ import torch
 from envs.action import PAGE_VERBS, Action
 from envs.loop import Observation
 from policies import checkpoint
+from policies.checkpoint import CheckpointError
 from policies.decoding import Decision, decode
 from policies.images import ImageMode, check_mode, stand_in
-from policies.model import WebAgentModel
+from policies.onnx_network import load as load_exported
 from policies.processor import Example, HistoryItem, Processor
+from policies.reading import Network
 from policies.stepping import multiplies_bf16, prepare
 
 ALTERNATIVES = 4
@@ -28,7 +30,7 @@ class LearntPolicy:
     """Decides by a network. What left the page as it was is not done again before the page is another.
 
     Args:
-        model: the network, put in evaluation mode.
+        network: what reads; a model should be in evaluation mode.
         processor: the one it was trained with.
         image: what it sees of the screenshots.
         beams: hypotheses of the search; 1 is greedy.
@@ -38,10 +40,10 @@ class LearntPolicy:
         last_score: log-probability of the last action; None before the first.
     """
 
-    def __init__(self, model: WebAgentModel, processor: Processor, image: ImageMode = "real", beams: int = 1,
+    def __init__(self, network: Network, processor: Processor, image: ImageMode = "real", beams: int = 1,
                  verbs: Sequence[str] = PAGE_VERBS):  # fmt: skip
         check_mode(image)
-        self.model, self.processor = model.eval(), processor
+        self.network, self.processor = network, processor
         self.image: ImageMode = image
         self.beams, self.verbs = beams, tuple(verbs)
         self.reset()
@@ -53,7 +55,7 @@ class LearntPolicy:
         """The policy of a checkpoint; the embedded one where ``folder`` is None.
 
         Args:
-            folder: the checkpoint's, or a training run's.
+            folder: the checkpoint's, or a training run's, or what ``webagent export`` wrote.
             image, beams, verbs: as of the policy itself.
             device: where it is computed.
             bf16: whether the encoder multiplies in bfloat16; None: where the hardware does so by itself. Long pages
@@ -62,6 +64,11 @@ class LearntPolicy:
         Raises:
             CheckpointError: if it cannot be read.
         """
+        if checkpoint.exported(folder):
+            if device != "cpu" or bf16:
+                raise CheckpointError(f"{folder} was exported to ONNX: it decides on a cpu, as exact as it is there")
+            network, processor = load_exported(checkpoint.locate(folder))
+            return cls(network, processor, image=image, beams=beams, verbs=verbs)
         model, processor, _ = checkpoint.load(folder, device)
         prepare(model.t5, multiplies_bf16(torch.device(device)) if bf16 is None else bf16)
         return cls(model, processor, image=image, beams=beams, verbs=verbs)
@@ -89,9 +96,9 @@ class LearntPolicy:
         return action
 
     def _decide(self, example: Example) -> Decision:
-        (first,) = decode(self.model, self.processor, [example], beams=self.beams, verbs=self.verbs)
+        (first,) = decode(self.network, self.processor, [example], beams=self.beams, verbs=self.verbs)
         if first.action not in self._futile:
             return first
         beams = max(self.beams, ALTERNATIVES)
-        (other,) = decode(self.model, self.processor, [example], beams=beams, verbs=self.verbs, but=self._futile)
+        (other,) = decode(self.network, self.processor, [example], beams=beams, verbs=self.verbs, but=self._futile)
         return other

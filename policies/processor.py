@@ -263,7 +263,7 @@ class Processor:
             "verbs": _pad([e.verbs for e in examples], length, 0, np.int64),
             "measured": _pad([e.measured for e in examples], length, NONE, np.int16),
             "vocabulary_masks": torch.from_numpy(self.vocabulary_masks),
-            "verb_ids": torch.tensor([self.vocabulary.symbols[verb] for verb in VERBS]),
+            "verb_ids": self._verb_ids,
         }
         if steps:
             batch |= {
@@ -285,6 +285,10 @@ class Processor:
         return batch
 
     @cached_property
+    def _verb_ids(self) -> torch.Tensor:
+        return torch.tensor([self.vocabulary.symbols[verb] for verb in VERBS])
+
+    @cached_property
     def vocabulary_masks(self) -> np.ndarray:
         """Which tokens each kind of step may take, bool [len(Kind), vocabulary]."""
         symbols, text = self.vocabulary.symbols, self.vocabulary.text_ids
@@ -302,6 +306,15 @@ class Processor:
         if self.config.copy and self.config.amounts:
             masks[Kind.TEXT, symbols[AMOUNT]] = True
         return masks
+
+    @cached_property
+    def numeric(self) -> np.ndarray:
+        """Tokens that a number can be written with, bool [vocabulary]; its end and ``AMOUNT`` are two."""
+        written = [self.vocabulary.decode([token]).strip() for token in range(self.vocab_size)]
+        mask = np.array([bool(text) and not text.strip("0123456789") for text in written])
+        symbols = self.vocabulary.symbols
+        mask[[symbols[END], symbols[AMOUNT], *self.vocabulary.encode_word(".", False)]] = True
+        return mask
 
     def _ids(self, unit: Unit) -> tuple[int, ...]:
         if unit.kind == "word":

@@ -34,7 +34,7 @@ from policies.lora import VitTraining, adapt
 from policies.model import WebAgentModel
 from policies.processor import Example, Processor
 from policies.run import TOKENS, Log, Run
-from policies.stepping import multiplies_bf16
+from policies.stepping import multiplies_bf16, without_denormals
 from policies.teacher import Teacher
 from policies.validate import browser_success, held_out_accuracy, held_out_rows
 
@@ -139,6 +139,7 @@ class TrainConfig:
     needs some, such as 12."""
 
 
+@without_denormals()
 def train(config: TrainConfig) -> Path:
     """Trains, and returns the folder of the last checkpoint.
 

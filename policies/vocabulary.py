@@ -83,6 +83,7 @@ class Vocabulary:
     Attributes:
         size: number of token ids, unused ones included.
         symbols: token id of each of ``SYMBOLS``, and of ``PAD``, ``END``.
+        names: the other way round.
         space_id: the token of a space by itself.
         own: whether it was trained here; then the space is a token of its own and never part of a piece.
     """
@@ -112,6 +113,7 @@ class Vocabulary:
             markers = []
             self._markup = {}
         self.symbols |= {PAD: ids[PAD], END: ids[END]}
+        self.names = {token: name for name, token in self.symbols.items()}
         self.size = max(ids.values()) + 1
         special = {*self.symbols.values(), ids.get(UNKNOWN, -1), *(i[0] for i in self._markup.values())}
         special |= {ids[name] for name in ids if name.startswith("<extra_id_")} | {ids[name] for name in markers}

@@ -37,8 +37,8 @@ class View:
         self.masks = processor.vocabulary_masks
         self.length = len(example)
         self._other_case: dict[str, np.ndarray] = {}
-        units = zip(example.units or (), example.places if example.places is not None else (), strict=True)
-        self.units = {int(place): unit for unit, place in units}
+        places: list[int] = example.places.tolist() if example.places is not None else []
+        self.units = dict(zip(places, example.units or (), strict=True))
         found = [u.element for u in self.units.values() if u.opens and u.element and u.element.ref is not None]
         self.elements = {element.ref: element for element in found}
         taken = [(element, self.takes(element)) for element in found]
@@ -62,14 +62,6 @@ class View:
             if unit.kind == "word":
                 places.setdefault(unit.text, []).append(place)
         return places
-
-    @cached_property
-    def numeric(self) -> np.ndarray:
-        """Tokens that a number can be written with, bool [vocabulary]; the end is one."""
-        written = [self.vocabulary.decode([token]).strip() for token in range(self.vocabulary.size)]
-        mask = np.array([bool(text) and not text.strip("0123456789") for text in written])
-        mask[[self.vocabulary.symbols[END], *self.vocabulary.encode_word(".", False)]] = True
-        return mask
 
     def in_other_case(self, mark: str) -> np.ndarray:
         """Places of words that are others in capitals, or in small letters, bool [L]."""
@@ -162,9 +154,7 @@ class Writer:
                 tokens[symbols[END]] = True
                 return tokens, np.zeros(view.length, bool)
             if self._takes_numbers:
-                numeric = view.numeric.copy()
-                numeric[symbols[AMOUNT]] = True
-                return tokens & numeric, view.digits(begun=bool(self._written()))
+                return tokens & view.processor.numeric, view.digits(begun=bool(self._written()))
         elif self.kind == Kind.NUMBER:
             begun = tuple(self._run)
             following = {c[len(begun)] if len(c) > len(begun) else symbols[END]
@@ -192,7 +182,7 @@ class Writer:
             else:
                 self._next()
         elif self.kind in (Kind.START, Kind.VERB, Kind.DIRECTION, Kind.KEYS):
-            name = next(name for name, i in symbols.items() if i == token)
+            name = self.view.vocabulary.names[token]
             if self.kind in (Kind.DIRECTION, Kind.KEYS) or name == PAGE:
                 self._args.append(name)
             if self.kind in (Kind.START, Kind.VERB):

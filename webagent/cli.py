@@ -42,6 +42,7 @@ VERBS = {
     "data": Verb("webagent.data", "DataConfig", "data", "count what a dataset holds, or show it as pictures"),
     "train": Verb("policies.train", "TrainConfig", "train", "train a policy on a dataset"),
     "average": Verb("policies.average", "AverageConfig", "average", "average the weights of checkpoints"),
+    "export": Verb("policies.export", "ExportConfig", "export", "write a policy as ONNX files, which decide faster"),
     "bootstrap": Verb("webagent.bootstrap", "BootstrapConfig", "bootstrap", "train from a policy's own successes"),
     "bench": Verb("webagent.benchmark", "BenchConfig", "bench", "measure a policy on MiniWoB++, with a report"),
     "compare": Verb("webagent.compare", "CompareConfig", "compare", "compare two runs of bench episode by episode"),

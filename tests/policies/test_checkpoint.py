@@ -156,7 +156,7 @@ def test_broken_checkpoint(saved, case):
     assert str(saved) in str(error.value)
 
 
-@pytest.mark.parametrize("file", checkpoint.FILES)
+@pytest.mark.parametrize("file", checkpoint.files())
 def test_missing_file(saved, file):
     (saved / file).unlink()
     for read in (checkpoint.load, checkpoint.sha256):

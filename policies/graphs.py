@@ -1,0 +1,160 @@
+"""The network in four parts that follow one path whatever they are given, for export to ONNX.
+
+    vision    screenshots -> image tokens
+    text      instruction, history and page, after the image tokens -> what the decoder looks at
+    step      the decoder's next step -> the logits of some tokens and all places
+    offsets   a step's state -> the logits of all offsets
+
+Only parts that the network has are there. What they compute is the network's own code.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from policies.measures import COLUMNS, NONE, OFFSETS
+from policies.model import WebAgentModel
+from policies.outputs import Encoded
+from policies.stepping import DecoderSteps, keys_values, run_encoder
+
+
+class Vision(nn.Module):
+    """uint8 [N, H, W, 3], int64 [N] -> float [N, tokens, d_model]; see ``WebAgentModel.see``."""
+
+    inputs, outputs = ("frames", "which"), ("tokens",)
+
+    def __init__(self, model: WebAgentModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, frames: Tensor, which: Tensor) -> Tensor:
+        return self.model.see(frames, which)
+
+
+class Text(nn.Module):
+    """A batch's text and pictures -> ``Encoded``'s text and keys, and what the decoder's layers ask of them.
+
+    The pictures are float [B, I, d_model], where I may be 0, and the mask is of both, bool [B, I + L]. ``across0`` and
+    so on are keys and values of the layers in turn, float [B, heads, I + L, d_kv] each.
+    """
+
+    inputs = ("input_ids", "features", "words", "verbs", "measured", "pictures", "mask")
+
+    def __init__(self, model: WebAgentModel):
+        super().__init__()
+        self.model = model
+        self.outputs = ("text", "keys", *_states("across", model))
+
+    def forward(self, input_ids: Tensor, features: Tensor, words: Tensor, verbs: Tensor, measured: Tensor,
+                pictures: Tensor, mask: Tensor) -> tuple[Tensor, ...]:  # fmt: skip
+        model = self.model
+        block = {"input_ids": input_ids, "features": features, "words": words, "verbs": verbs, "measured": measured}
+        (inputs,) = model.embed_text(block)
+        (hidden,) = run_encoder(model.t5, [torch.cat([pictures, inputs], 1)], [mask])
+        text = hidden[:, pictures.shape[1] :]
+        keys = model.point_key(text) if model.config.copy else text
+        return text, keys, *chain(*keys_values(model.t5, hidden))
+
+
+class Step(nn.Module):
+    """The next step of R hypotheses.
+
+    ``token`` and ``place`` are what each wrote last, int64 [R], -1 for none; ``among`` are the tokens that are scored;
+    ``past0`` and so on are what the step before gave as ``now0`` and so on, at first with nothing in them; the others
+    are of the hypotheses' pages, as ``Text`` took and gave them.
+    """
+
+    def __init__(self, model: WebAgentModel):
+        super().__init__()
+        self.model = model
+        page = "text", "keys", "mask", "words", "following", "verbs", "measured"
+        states = *_states("across", model), *_states("past", model)
+        self.inputs = "token", "place", "kinds", "allowed", "among", *page, *states
+        self.outputs = "scores", "places", "hidden", *_states("now", model)
+
+    def forward(self, token: Tensor, place: Tensor, kinds: Tensor, allowed: Tensor, among: Tensor, text: Tensor,
+                keys: Tensor, mask: Tensor, words: Tensor, following: Tensor, verbs: Tensor, measured: Tensor,
+                *states: Tensor) -> tuple[Tensor, ...]:  # fmt: skip
+        model = self.model
+        pairs = list(zip(states[::2], states[1::2], strict=True))
+        decoder = DecoderSteps(model.t5, pairs[: len(pairs) // 2], mask, pairs[len(pairs) // 2 :])
+        hidden = decoder(self._written(token, place, text)[:, None])
+        scores, places = model.logits(hidden, among)[:, 0], text.new_zeros(text.shape[:2])
+        if model.config.copy:
+            page = {"words": words, "following": following, "verbs": verbs, "measured": measured}
+            steps = kinds[:, None], allowed[:, None], place[:, None]
+            places = model.place_scores(hidden, Encoded(text, mask, text, keys), page, *steps)[:, 0]
+        return scores, places, hidden[:, 0], *chain(*decoder.past)
+
+    def _written(self, token: Tensor, place: Tensor, text: Tensor) -> Tensor:
+        """What the decoder sees of what was written last: float [R, d_model]."""
+        t5 = self.model.t5
+        start = t5.config.decoder_start_token_id
+        inputs = t5.shared(torch.where((token >= 0) & (token < OFFSETS), token, start))
+        if not self.model.config.copy:
+            return inputs
+        offset = self.model.offset_head.embed(token.clamp(min=OFFSETS))
+        inputs = torch.where((token >= OFFSETS)[:, None], offset, inputs)
+        there = text.gather(1, place.clamp(min=0)[:, None, None].expand(-1, 1, text.shape[-1]))[:, 0]
+        return torch.where((place >= 0)[:, None], self.model.pointed_in(there), inputs)
+
+
+class Offsets(nn.Module):
+    """What ``Step`` gave of R hypotheses, their pages, and where each counts from -> float [R, offsets]."""
+
+    inputs, outputs = ("hidden", "text", "measured", "allowed"), ("offsets",)
+
+    def __init__(self, model: WebAgentModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, hidden: Tensor, text: Tensor, measured: Tensor, allowed: Tensor) -> Tensor:
+        return self.model.offset_head(hidden, text, measured, allowed)
+
+
+def graphs(model: WebAgentModel) -> dict[str, nn.Module]:
+    """The parts that a network has, by their names."""
+    found: dict[str, nn.Module] = {"vision": Vision(model)} if model.config.vit else {}
+    found |= {"text": Text(model), "step": Step(model)}
+    return found | ({"offsets": Offsets(model)} if model.config.copy else {})
+
+
+def sample(model: WebAgentModel, rows: int = 2, length: int = 12, image: int = 5, steps: int = 3) -> dict[str, Tensor]:
+    """Something for every input of every part, of sizes that differ from each other."""
+    t5 = model.t5.config
+    size = rows, t5.num_heads
+    flags = torch.arange(rows * length).view(rows, length) % 3 == 0
+    whole = torch.zeros(rows, length, dtype=torch.int64)
+    measured = torch.full((rows, length, len(COLUMNS)), NONE, dtype=torch.int16)
+    measured[:, ::2] = 7
+    return {
+        "frames": torch.zeros(rows, model.config.height, model.config.width, 3, dtype=torch.uint8),
+        "which": torch.arange(rows) % model.config.frames,
+        "input_ids": whole, "features": torch.zeros(rows, length, model.config.features, dtype=torch.uint8),
+        "words": flags, "verbs": flags.long(), "following": whole, "measured": measured,
+        "pictures": torch.zeros(rows, image, t5.d_model), "mask": torch.ones(rows, image + length, dtype=torch.bool),
+        "among": torch.arange(4), "token": whole[:, 0], "place": whole[:, 0], "kinds": whole[:, 0],
+        "allowed": whole[:, 0] + 1,
+        "text": torch.randn(rows, length, t5.d_model),
+        "keys": torch.randn(rows, length, (2 if model.config.copy else 1) * t5.d_model),
+        "hidden": torch.randn(rows, t5.d_model),
+    } | {
+        name: torch.randn(*size, tokens, t5.d_kv)
+        for kind, tokens in (("across", image + length), ("past", steps)) for name in _states(kind, model)
+    }  # fmt: skip
+
+
+def free(name: str) -> tuple[int, ...]:
+    """Which dimensions of an input may be any."""
+    if name.startswith(("across", "past")):
+        return 0, 2
+    alone = ("frames", "which", "among", "token", "place", "kinds", "allowed", "hidden")
+    return (0,) if name in alone else (0, 1)
+
+
+def _states(kind: str, model: WebAgentModel) -> tuple[str, ...]:
+    """Names of what the decoder's layers keep: each layer's keys, then its values."""
+    return tuple(f"{kind}{number}" for number in range(2 * len(model.t5.decoder.block)))

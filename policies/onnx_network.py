@@ -1,0 +1,121 @@
+"""The network by onnxruntime, from a folder that ``webagent export`` wrote: what decides, and cannot be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from policies import checkpoint
+from policies.checkpoint import CheckpointError
+from policies.config import ModelConfig
+from policies.model import in_places
+from policies.processor import Processor
+
+
+class OnnxNetwork:
+    """Reads pages on the processor, with as many threads as torch has.
+
+    Args:
+        folder: holds the parts (``policies.graphs``).
+        config: of the network that was exported.
+
+    Raises:
+        ImportError: if there is no onnxruntime.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, folder: Path, config: ModelConfig):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.inter_op_num_threads = 1
+        # Attention to what is hardly looked at is so near zero that the products of it would take three times as long.
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        self.config = config
+        self._parts = {
+            file.stem: onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+            for file in folder.glob("*.onnx")
+        }
+        self._inputs = {name: [put.name for put in part.get_inputs()] for name, part in self._parts.items()}
+        self._outputs = {name: [put.name for put in part.get_outputs()] for name, part in self._parts.items()}
+        width = {put.name: put for put in self._parts["text"].get_inputs()}["pictures"].shape[2]
+        self._no_pictures = np.zeros((1, 0, width), np.float32)
+        self._no_past = {
+            put.name: np.zeros((1, put.shape[1], 0, put.shape[3]), np.float32)
+            for put in self._parts["step"].get_inputs()
+            if put.name.startswith("past")
+        }
+
+    def read(self, batch: Mapping[str, Tensor]) -> OnnxReading:
+        return OnnxReading(self, batch)
+
+    def pictures(self, batch: Mapping[str, Tensor]) -> tuple[np.ndarray, np.ndarray]:
+        """Image tokens, float32 [B, I, d_model], and the mask of image and text, bool [B, I + L]."""
+        mask = batch["attention_mask"].numpy()
+        if "vision" not in self._parts or "frames" not in batch:
+            return self._no_pictures.repeat(len(mask), 0), mask
+        index, frames = batch["frame_index"], self.config.frames
+        seen = {"frames": batch["frames"].numpy(), "which": (index % frames).numpy()}
+        tokens = torch.from_numpy(self.run("vision", seen)["tokens"])
+        pictures, shown = in_places(tokens, index, len(mask), frames)
+        return pictures.numpy(), np.concatenate([shown.numpy(), mask], 1)
+
+    def no_past(self, rows: int) -> dict[str, np.ndarray]:
+        """What the first step is given of the steps before."""
+        return {name: none.repeat(rows, 0) for name, none in self._no_past.items()}
+
+    def run(self, part: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs of one part, by name; of the values it takes those that it asks for."""
+        found: Any = self._parts[part].run(None, {name: values[name] for name in self._inputs[part]})
+        return dict(zip(self._outputs[part], found, strict=True))
+
+
+class OnnxReading:
+    """``policies.reading.Reading`` by onnxruntime."""
+
+    def __init__(self, network: OnnxNetwork, batch: Mapping[str, Tensor]):
+        self._network = network
+        names = ("input_ids", "features", "words", "verbs", "following", "measured")
+        page: dict[str, np.ndarray] = {name: batch[name].numpy() for name in names}
+        page["features"] = page["features"][..., : network.config.features]
+        page["pictures"], page["mask"] = network.pictures(batch)
+        kept = ("words", "verbs", "following", "measured", "mask")
+        # What the steps are given: of the pages, and of the step before.
+        self._state = {name: page[name] for name in kept} | network.no_past(len(page["mask"]))
+        self._state |= network.run("text", page)
+
+    def step(self, last: np.ndarray, kinds: np.ndarray, allowed: np.ndarray, among: np.ndarray,
+             before: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
+        if before is not None:
+            self._state = {name: value[before] for name, value in self._state.items()}
+        steps = {"token": last[:, 0], "place": last[:, 1], "kinds": kinds, "allowed": allowed, "among": among}
+        found = self._network.run("step", steps | self._state)
+        self._state |= {name.replace("now", "past"): value for name, value in found.items() if name.startswith("now")}
+        self._state["hidden"] = found["hidden"]
+        return found["scores"], found["places"] if self._network.config.copy else None
+
+    def offsets(self, allowed: np.ndarray) -> np.ndarray:
+        return self._network.run("offsets", {"allowed": allowed} | self._state)["offsets"]
+
+
+def load(folder: Path | str) -> tuple[OnnxNetwork, Processor]:
+    """Reads what ``webagent export`` wrote.
+
+    Raises:
+        CheckpointError: if it is not there or not whole, or there is no onnxruntime.
+    """
+    folder = checkpoint.locate(folder)
+    config = ModelConfig.from_dict(checkpoint.read_config(folder)["model"])
+    try:
+        return OnnxNetwork(folder, config), Processor.load(folder)
+    except ImportError as error:
+        raise CheckpointError(f"{folder} needs onnxruntime: pip install 'webagent[onnx]'") from error
+    except Exception as error:  # onnxruntime has many types, none of them public
+        raise CheckpointError(f"{folder} cannot be rebuilt from its files: {error}") from error
