@@ -2,9 +2,9 @@
 
 All three begin with the same weights, fresh ones or a checkpoint's, and take the same rows: those that our sampler
 draws, with pictures in the same updates. Ours is ``policies.train`` as it is. ``Trainer`` pads each batch to its
-longest row, once in the drawn order and once grouped by length; its rows are tokenised beforehand too, and the T5 is run
-by transformers. Counted is the time of all updates: grouped by length, they differ much. The held-out loss at the end,
-of the weights themselves and not of their average, shows whether the samples taught as much.
+longest row, once in the drawn order and once grouped by length; its rows are tokenised beforehand too, and the T5 is
+run by transformers. Counted is the time of all updates: grouped by length, they differ much. The held-out loss at the
+end, of the weights themselves and not of their average, shows whether the samples taught as much.
 
     python benchmarks/bench_train.py --data data/webgum56 --steps 60
 """
