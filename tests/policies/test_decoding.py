@@ -12,7 +12,7 @@ from policies.decoding import decode
 from policies.model import WebAgentModel
 from policies.policy import LearntPolicy
 from policies.processor import Processor
-from policies.stepping import DecoderSteps, keys_values, prepare
+from policies.stepping import DecoderSteps, keys_values, prepare, without_denormals
 from tests.policies.pages import DATE, LOGIN, OWN, PAGES, TABS, TINY, actions
 
 
@@ -122,6 +122,19 @@ def test_steps_equal_the_whole_decoder_also_where_hypotheses_change_places():
             inputs_embeds=inputs, encoder_hidden_states=hidden[examples], encoder_attention_mask=mask[examples]
         ).last_hidden_state
         torch.testing.assert_close(steps(inputs[:, -1:], before), whole[:, -1:], atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_nearly_zero_counts_as_zero_for_as_long_as_that_is_asked_for():
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot")
+    number = torch.tensor(1e-39)
+    seen = [bool(number * 1)]
+    with without_denormals():
+        seen.append(bool(number * 1))
+        with without_denormals():
+            seen.append(bool(number * 1))
+        seen.append(bool(number * 1))
+    assert [*seen, bool(number * 1)] == [True, False, False, False, True]
 
 
 def test_more_beams_find_no_worse():
