@@ -13,8 +13,8 @@ from torch import Tensor
 from policies import checkpoint
 from policies.checkpoint import CheckpointError
 from policies.config import ModelConfig
-from policies.model import in_places
 from policies.processor import Processor
+from policies.vision import in_places
 
 
 class OnnxNetwork:
