@@ -18,6 +18,7 @@ from policies.checkpoint import CheckpointError
 from policies.decoding import decode
 from policies.export import ExportConfig, ExportError
 from policies.policy import LearntPolicy
+from policies.steps import PIXEL_VERBS
 from tests.policies.pages import DATE, LOGIN, PAGES
 from tests.policies.test_decoding import check, parts
 
@@ -64,7 +65,8 @@ def test_it_decides_as_torch_does(source, exported, verb):
         found = decode(network, same, given, **how)
         for one, other in zip(found, wanted, strict=True):
             assert one.score == pytest.approx(other.score, abs=1e-3)
-            assert one.action == other.action
+            # Of a fresh network's offsets many are all but equally likely, and either may be the likeliest.
+            assert one.action == other.action or one.action.verb == other.action.verb in PIXEL_VERBS
     (other,) = decode(network, same, given[:1], beams=4, but={found[0].action})
     assert other.action != found[0].action
 
