@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from policies import checkpoint
 from policies.batches import passes
 from policies.data import Samples, TaskSampler, held_out, read_trajectories
 from policies.model import WebAgentModel
-from policies.run import TENSORS
+from policies.run import TENSORS, TOKENS
 from policies.stepping import multiplies_bf16
 from policies.train import TrainConfig, new_optimizer, schedule, train, with_pictures
 
@@ -73,11 +74,13 @@ def main(config: Config) -> None:
             eval_episodes=1,
             image_dropout=config.image_dropout,
             threads=config.threads,
+            jobs=config.threads,
             bf16=multiplies_bf16(torch.device("cpu")) if config.bf16 is None else config.bf16,
         )
         begun = train(replace(training, out=Path(folder) / "begun", stop_at=1, lr=0.0))
         model, processor, _ = checkpoint.load(begun)
-        data = Samples.encode(table, processor)
+        data = Samples.encode(table, processor, cache=Path(folder) / "begun" / TOKENS)
+        shutil.copytree(Path(folder) / "begun" / TOKENS, training.out / TOKENS)
         apart, usable = held_out(table), data.lengths > 0
         sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), training.seed)
         rows = np.concatenate([sampler.draw(step, training.batch_size) for step in range(config.steps)])
@@ -121,15 +124,18 @@ class _Peer(nn.Module):
             return {"loss": self.model(batch).loss}
 
 
-def _encoder(t5: Any, inputs: Any, masks: Any) -> list[torch.Tensor]:
-    return [t5.encoder(inputs_embeds=inputs[0], attention_mask=masks[0]).last_hidden_state]
+def _encoder(t5: Any, inputs: Any, masks: Any, products: torch.dtype | None) -> list[torch.Tensor]:
+    with torch.autocast("cpu", torch.bfloat16, enabled=products is not None):
+        return [t5.encoder(inputs_embeds=inputs[0], attention_mask=masks[0]).last_hidden_state]
 
 
-def _decoder(t5: Any, inputs: Any, steps: Any, encoded: Any, masks: Any) -> list[torch.Tensor]:
+def _decoder(t5: Any, inputs: Any, steps: Any, encoded: Any, masks: Any,
+             products: torch.dtype | None) -> list[torch.Tensor]:  # fmt: skip
     del steps  # what comes after an action's end is worked out and not counted
-    decoded = t5.decoder(
-        inputs_embeds=inputs[0], encoder_hidden_states=encoded[0], encoder_attention_mask=masks[0], use_cache=False
-    )
+    with torch.autocast("cpu", torch.bfloat16, enabled=products is not None):
+        decoded = t5.decoder(
+            inputs_embeds=inputs[0], encoder_hidden_states=encoded[0], encoder_attention_mask=masks[0], use_cache=False
+        )
     return [decoded.last_hidden_state]
 
 

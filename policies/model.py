@@ -34,7 +34,7 @@ from policies.measures import NONE, OFFSETS, Measures, OffsetHead
 from policies.outputs import Encoded, Output, Spread
 from policies.reading import TorchReading
 from policies.sight import Sight
-from policies.stepping import run_decoder, run_encoder
+from policies.stepping import RMSNorm, autocast_type, run_decoder, run_encoder
 from policies.steps import NEVER, Kind
 from policies.vision import PatchProjection, in_places, vit_size, vit_source
 
@@ -127,14 +127,20 @@ class WebAgentModel(nn.Module):
         Returns:
             Of all examples, block after block.
         """
+        products = autocast_type(self.device)
+        # On a CPU the encoder's layers alone gain by products in bfloat16; what else is multiplied is small.
+        with torch.autocast("cpu", enabled=False):
+            return self._output(blocks, spread, products)
+
+    def _output(self, blocks: Sequence[dict[str, Tensor]], spread: bool, products: torch.dtype | None) -> Output:
         inputs = self.embed(*blocks)
         sight = self._sight(inputs, blocks)
-        encoded = self._encoded(inputs, blocks)
+        encoded = self._encoded(inputs, blocks, products)
         first = [block["positions"][:, :-1, 0] for block in blocks]
         inputs = self.decoder_inputs(encoded, [block["tokens"][:, :-1] for block in blocks], first)
         real = [block["kinds"] >= 0 for block in blocks]
         states, masks = [there.hidden for there in encoded], [there.mask for there in encoded]
-        hidden = run_decoder(self.t5, inputs, real, states, masks)
+        hidden = run_decoder(self.t5, inputs, real, states, masks, products)
         kinds, allowed, tokens = (torch.cat([block[name][steps] for block, steps in zip(blocks, real, strict=True)])
                                   for name in ("kinds", "allowed", "tokens"))  # fmt: skip
         said = torch.cat([rows[steps] for rows, steps in zip(hidden, real, strict=True)])
@@ -192,12 +198,13 @@ class WebAgentModel(nn.Module):
 
     def encode(self, *blocks: dict[str, Tensor]) -> list[Encoded]:
         """Runs the ViT, where a block has frames, and the encoder."""
-        return self._encoded(self.embed(*blocks), blocks)
+        return self._encoded(self.embed(*blocks), blocks, autocast_type(self.device))
 
-    def _encoded(self, embedded: Sequence[tuple[Tensor, Tensor]], blocks: Sequence[dict[str, Tensor]]) -> list[Encoded]:
+    def _encoded(self, embedded: Sequence[tuple[Tensor, Tensor]], blocks: Sequence[dict[str, Tensor]],
+                 products: torch.dtype | None) -> list[Encoded]:  # fmt: skip
         inputs, masks = zip(*embedded, strict=True)
         found = []
-        for block, hidden, mask in zip(blocks, run_encoder(self.t5, inputs, masks), masks, strict=True):
+        for block, hidden, mask in zip(blocks, run_encoder(self.t5, inputs, masks, products), masks, strict=True):
             text = hidden[:, -block["input_ids"].shape[1] :]
             found.append(Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text))
         return found
@@ -406,7 +413,7 @@ def build_t5(arguments: dict[str, Any]) -> T5ForConditionalGeneration:
     for module in [*t5.encoder.modules(), *t5.decoder.modules()]:
         for name, part in module.named_children():
             if isinstance(part, T5LayerNorm):
-                setattr(module, name, nn.RMSNorm(len(part.weight), part.variance_epsilon))
+                setattr(module, name, RMSNorm(len(part.weight), part.variance_epsilon))
             elif isinstance(part, NewGELUActivation):
                 setattr(module, name, nn.GELU("tanh"))
     return t5

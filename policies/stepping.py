@@ -7,7 +7,7 @@ transformers' own, unless ``prepare`` is asked for bfloat16.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -76,36 +76,133 @@ def _merge(module: Any, name: str, parts: Sequence[str], dtype: torch.dtype) -> 
         delattr(module, part)
 
 
+class RMSNorm(nn.RMSNorm):
+    """torch's; where a CPU trains it, from half as many operations."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and x.device.type == "cpu" and x.dtype == self.weight.dtype == torch.float32:
+            return _Normalised.apply(x, self.weight, self.eps)  # pyright: ignore
+        return super().forward(x)
+
+
+class _Normalised(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        scale = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+        normal = x * scale
+        ctx.save_for_backward(normal, scale, weight)
+        return normal * weight
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # pyright: ignore
+        normal, scale, weight = ctx.saved_tensors
+        product = gradient * normal
+        mean = (product @ weight).div_(-weight.shape[0])[..., None]
+        return torch.addcmul(gradient * weight, normal, mean).mul_(scale), product.flatten(0, -2).sum(0), None
+
+
 class Packing:
     """Blocks of rows, each padded to its own longest, as one sequence of tokens without padding, and back (as in Krell
     et al. 2021, arXiv 2107.02027).
 
     Args:
         masks: bool [B, L] each, False where there is nothing.
+        products: what the tokens will be multiplied in.
     """
 
-    def __init__(self, masks: Sequence[Tensor]):
-        self._shapes = [(mask.shape[0], mask.shape[1]) for mask in masks]
-        self._alone = len(masks) == 1
+    def __init__(self, masks: Sequence[Tensor], products: torch.dtype = torch.float32):
+        few = _want_few_shapes(products, masks[0].device)
+        self.masks = [_longer(mask, _round_up(mask.shape[1])) for mask in masks] if few else masks
+        """bool [B, L] each, of the blocks as ``unpack`` gives them."""
+        self._lengths = [mask.shape[1] for mask in masks]
+        self._alone = len(masks) == 1 and not few
+        self._heads: dict[int, tuple[Tensor, Tensor, Tensor, Tensor | None]] = {}
         if not self._alone:
-            mask = torch.cat([mask.flatten() for mask in masks])
+            mask = torch.cat([mask.flatten() for mask in self.masks])
             self._tokens, self._empty = mask.nonzero()[:, 0], (~mask).nonzero()[:, 0]
-            self._slots = (mask.cumsum(0) - 1).clamp(min=0)
+            self._slots, self._unused = (mask.cumsum(0) - 1).clamp(min=0), None
+            if few:
+                count = len(self._tokens)
+                self._tokens = nn.functional.pad(self._tokens, (0, _round_up(count) - count))
+                self._unused = torch.arange(count, len(self._tokens))
 
     def pack(self, blocks: Sequence[Tensor]) -> Tensor:
         """float [B, L, d] each -> [N, d]; one alone has little padding and stays as it is."""
         if self._alone:
             return blocks[0]
-        padded = torch.cat([block.flatten(0, 1) for block in blocks])
+        padded = torch.cat(
+            [_longer(block, mask.shape[1]).flatten(0, 1) for block, mask in zip(blocks, self.masks, strict=True)]
+        )
         return _Pick.apply(padded, self._tokens, self._slots, self._empty)  # pyright: ignore
 
     def unpack(self, packed: Tensor) -> list[Tensor]:
         """[N, d] -> [B, L, d] each, with anything where there is nothing."""
         if self._alone:
             return [packed]
-        padded: Any = _Pick.apply(packed, self._slots, self._tokens, None)
-        parts = padded.split([rows * length for rows, length in self._shapes])
-        return [part.unflatten(0, shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        padded: Any = _Pick.apply(packed, self._slots, self._tokens, self._unused)
+        parts = padded.split([mask.numel() for mask in self.masks])
+        return [part.unflatten(0, mask.shape) for part, mask in zip(parts, self.masks, strict=True)]
+
+    def split_heads(self, packed: Tensor, heads: int) -> list[Tensor]:
+        """[N, heads * d_kv] -> [B, heads, L, d_kv] each, in one copy."""
+        if self._alone:
+            return [_split(packed, heads)]
+        slots, tokens, _, unused = self._of_heads(heads)
+        padded: Any = _Pick.apply(packed.reshape(len(packed) * heads, -1), slots, tokens, unused)
+        parts = padded.split([heads * mask.numel() for mask in self.masks])
+        return [part.unflatten(0, (len(mask), heads, -1)) for part, mask in zip(parts, self.masks, strict=True)]
+
+    def join_heads(self, blocks: Sequence[Tensor]) -> Tensor:
+        """The reverse of ``split_heads``."""
+        if self._alone:
+            return _joined(blocks[0])
+        slots, tokens, empty, _ = self._of_heads(heads := blocks[0].shape[1])
+        padded = torch.cat([block.flatten(0, 2) for block in blocks])
+        joined: Any = _Pick.apply(padded, tokens, slots, empty)
+        return joined.view(len(joined) // heads, -1)
+
+    def _of_heads(self, heads: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """The numbers of slots, tokens, empty slots and unused tokens that are cut into heads: a token has its own one
+        after the other, a row of a block all tokens of the first, then all of the second, and so on."""
+        if heads not in self._heads:
+            head = torch.arange(heads, device=self._slots.device)
+            slots = [own.view(len(mask), 1, -1) * heads + head[:, None]
+                     for own, mask in zip(self._slots.split([m.numel() for m in self.masks]), self.masks, strict=True)
+                     ]  # fmt: skip
+            at = torch.cat([torch.arange(mask.shape[1], device=mask.device).repeat(len(mask)) for mask in self.masks])
+            length = torch.cat([at.new_full((mask.numel(),), mask.shape[1]) for mask in self.masks])
+            first = (torch.arange(len(at), device=at.device) - at) * heads + at
+            tokens, empty = ((first[numbers, None] + head * length[numbers, None]).flatten()
+                             for numbers in (self._tokens, self._empty))  # fmt: skip
+            unused = None if self._unused is None else (self._unused[:, None] * heads + head).flatten()
+            self._heads[heads] = torch.cat([own.flatten() for own in slots]), tokens, empty, unused
+        return self._heads[heads]
+
+    def cut(self, blocks: Sequence[Tensor]) -> list[Tensor]:
+        """Blocks as ``unpack`` gives them, as long as they came."""
+        return [block[:, :length] for block, length in zip(blocks, self._lengths, strict=True)]
+
+
+def _want_few_shapes(products: torch.dtype, device: torch.device) -> bool:
+    """Whether blocks should be filled up to one of few lengths, and their tokens to one of few numbers.
+
+    For products in bfloat16 a CPU generates a program for each shape that it has not met, of late at least; generating
+    takes as long as several of the products.
+    """
+    return products == torch.bfloat16 and device.type == "cpu"
+
+
+def _round_up(length: int) -> int:
+    """The next of eight lengths from one power of two to the next, and of the multiples of 16."""
+    step = max(16, 1 << length.bit_length() - 4)
+    return -(-length // step) * step
+
+
+def _longer(block: Tensor, length: int) -> Tensor:
+    """[B, L, ...] -> [B, length, ...], filled up with zeros."""
+    if block.shape[1] == length:
+        return block
+    return nn.functional.pad(block, (0, 0) * (block.ndim - 2) + (0, length - block.shape[1]))
 
 
 class _Pick(torch.autograd.Function):
@@ -123,7 +220,8 @@ class _Pick(torch.autograd.Function):
         return found if left_out is None else found.index_fill_(0, left_out, 0), None, None, None
 
 
-def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks: Sequence[Tensor]) -> list[Tensor]:
+def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks: Sequence[Tensor],
+                products: torch.dtype | None = None) -> list[Tensor]:  # fmt: skip
     """The encoder's output for several blocks of rows, each padded to its own longest.
 
     What concerns a single token is worked out for all of them at once, without padding, and attention block by block.
@@ -133,26 +231,33 @@ def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks:
         t5: the network.
         inputs: float [B, S, d_model] each, embeddings.
         masks: bool [B, S] each, False where there is nothing.
+        products: what is multiplied in; where not given, the type of the weights.
 
     Returns:
         float [B, S, d_model] each.
     """
     encoder: Any = t5.encoder
     first = encoder.block[0].layer[0].SelfAttention
-    dtype, rows = _products(first), Packing(masks)
-    biases = [(_position_bias(first, mask.shape[1]) + _additive(mask)).to(dtype) for mask in masks]
+    dtype = products or first.o.weight.dtype
+    rows = Packing(masks, dtype)
+    biases = [(_position_bias(first, mask.shape[1]) + _additive(mask)).to(dtype) for mask in rows.masks]
     hidden = encoder.dropout(rows.pack(inputs))
-    for block in encoder.block:
-        itself, last = block.layer
-        query, key, value = _project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
-        hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, query, rows, key, value, biases))
-        hidden = hidden + last.dropout(_feed_forward(last.DenseReluDense, last.layer_norm(hidden).to(dtype)))
-    return rows.unpack(encoder.dropout(encoder.final_layer_norm(hidden)))
+    with _multiplying_in(products, hidden.device):
+        for block in encoder.block:
+            itself, last = block.layer
+            query, key, value = _project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
+            hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, query, rows, key, value, biases))
+            hidden = hidden + last.dropout(_feed_forward(last.DenseReluDense, last.layer_norm(hidden).to(dtype)))
+    return rows.cut(rows.unpack(encoder.dropout(encoder.final_layer_norm(hidden))))
 
 
 def run_decoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], steps: Sequence[Tensor],
-                encoded: Sequence[Tensor], masks: Sequence[Tensor]) -> list[Tensor]:  # fmt: skip
+                encoded: Sequence[Tensor], masks: Sequence[Tensor],
+                products: torch.dtype | None = None) -> list[Tensor]:  # fmt: skip
     """The decoder's output for whole actions, as in ``run_encoder``; no step sees a later one.
+
+    On a CPU, ``products`` is only what keys and values of the encoder's output are multiplied in: the steps are so few
+    that less precise products gain nothing.
 
     Args:
         t5: the network.
@@ -160,25 +265,29 @@ def run_decoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], steps:
         steps: bool [B, T] each, False where an action is over.
         encoded: float [B, S, d_model] each, the encoder's output.
         masks: bool [B, S] each, False where there is nothing.
+        products: as of ``run_encoder``.
 
     Returns:
         float [B, T, d_model] each.
     """
     decoder: Any = t5.decoder
     first = decoder.block[0].layer[0].SelfAttention
-    dtype, rows, source = _products(first), Packing(steps), Packing(masks)
-    biases = [(_position_bias(first, step.shape[1]) + _additive(_causal(step))).to(dtype) for step in steps]
-    source_biases = [_additive(mask).to(dtype) for mask in masks]
-    hidden, there = decoder.dropout(rows.pack(inputs)), source.pack(encoded).to(dtype)
+    dtype = autocast_type(first.o.weight.device) or first.o.weight.dtype
+    rows, source = Packing(steps, dtype), Packing(masks, products or dtype)
+    biases = [(_position_bias(first, step.shape[1]) + _additive(_causal(step))).to(dtype) for step in rows.masks]
+    source_biases = [_additive(mask).to(dtype) for mask in source.masks]
+    hidden, there = decoder.dropout(rows.pack(inputs)), source.pack(encoded).to(products or dtype)
     for block in decoder.block:
         itself, across, last = block.layer
         query, key, value = _project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
         hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, query, rows, key, value, biases))
         attention = across.EncDecAttention
-        query, key, value = attention.q(across.layer_norm(hidden).to(dtype)), attention.k(there), attention.v(there)
+        query = attention.q(across.layer_norm(hidden).to(dtype))
+        with _multiplying_in(products, there.device):
+            key, value = attention.k(there).to(dtype), attention.v(there).to(dtype)
         hidden = hidden + across.dropout(_attend(attention, rows, query, source, key, value, source_biases))
         hidden = hidden + last.dropout(_feed_forward(last.DenseReluDense, last.layer_norm(hidden).to(dtype)))
-    return rows.unpack(decoder.dropout(decoder.final_layer_norm(hidden)))
+    return rows.cut(rows.unpack(decoder.dropout(decoder.final_layer_norm(hidden))))
 
 
 def keys_values(t5: T5ForConditionalGeneration, hidden: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -237,10 +346,10 @@ class DecoderSteps:
             if self.past:
                 key, value = (torch.cat(pair, 2) for pair in zip(self.past[number], (key, value), strict=True))
             past.append((key, value))
-            hidden = hidden + attention.o(_hear(query, key, value, bias))
+            hidden = hidden + attention.o(_joined(_hear(query, key, value, bias)))
             attention, (key, value) = across.EncDecAttention, self._across[number]
             query = _split(attention.q(across.layer_norm(hidden)), self._heads)
-            hidden = hidden + attention.o(_hear(query, key, value, self._mask))
+            hidden = hidden + attention.o(_joined(_hear(query, key, value, self._mask)))
             hidden = hidden + _feed_forward(last.DenseReluDense, last.layer_norm(hidden))
         self.past = past
         return self._decoder.final_layer_norm(hidden)
@@ -256,7 +365,10 @@ def _project(attention: Any, hidden: Tensor) -> Sequence[Tensor]:
 def _keys_values(attention: Any, there: Tensor) -> Sequence[Tensor]:
     """Keys and values of an attention to something else, in the type of that."""
     if "kv" in attention._buffers:
-        return nn.functional.linear(there.to(attention.kv.dtype), attention.kv).to(there.dtype).chunk(2, -1)
+        length, dtype = there.shape[1], attention.kv.dtype
+        if _want_few_shapes(dtype, there.device):
+            there = _longer(there, _round_up(length))
+        return nn.functional.linear(there.to(dtype), attention.kv)[:, :length].to(there.dtype).chunk(2, -1)
     return attention.k(there), attention.v(there)
 
 
@@ -271,22 +383,21 @@ def _attend(attention: Any, rows: Packing, query: Tensor, source: Packing, key: 
             biases: Sequence[Tensor]) -> Tensor:  # fmt: skip
     """Attention of packed rows [N, d_model] to the packed rows of ``source``, of the same blocks."""
     heads, dropout = attention.n_heads, attention.dropout * attention.training
-    heard = [
-        _hear(_split(query, heads), _split(key, heads), _split(value, heads), bias, dropout)
-        for query, key, value, bias in zip(
-            rows.unpack(query), source.unpack(key), source.unpack(value), biases, strict=True
-        )
-    ]
-    return attention.o(rows.pack(heard))
+    parts = rows.split_heads(query, heads), source.split_heads(key, heads), source.split_heads(value, heads)
+    return attention.o(rows.join_heads([_hear(*part, dropout) for part in zip(*parts, biases, strict=True)]))
 
 
 def _hear(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: float = 0.0) -> Tensor:
-    """Attention of [B, heads, T, d_kv] to [B, heads, S, d_kv]: [B, T, heads * d_kv]."""
+    """Attention of [B, heads, T, d_kv] to [B, heads, S, d_kv]: [B, heads, T, d_kv]."""
     # T5 has no 1/sqrt(d_kv) here; it is in the weights of q.
-    weights = torch.softmax(query @ key.transpose(2, 3) + bias, -1)
+    if bias.shape[:3] == query.shape[:3]:  # one operation can add it
+        products = torch.baddbmm(*(tensor.flatten(0, 1) for tensor in (bias, query, key.transpose(2, 3))))
+        weights = torch.softmax(products.unflatten(0, query.shape[:2]), -1)
+    else:
+        weights = torch.softmax(query @ key.transpose(2, 3) + bias, -1)
     if dropout:
         weights = nn.functional.dropout(weights, dropout)
-    return (weights @ value).transpose(1, 2).flatten(2)
+    return weights @ value
 
 
 def _split(tensor: Tensor, heads: int) -> Tensor:
@@ -294,11 +405,18 @@ def _split(tensor: Tensor, heads: int) -> Tensor:
     return tensor.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def _products(attention: Any) -> torch.dtype:
-    """What is multiplied: autocast's type, where that is on, else the weights' own."""
-    weight = attention.o.weight
-    device = weight.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+def _joined(heard: Tensor) -> Tensor:
+    """The reverse of ``_split``."""
+    return heard.transpose(1, 2).flatten(2)
+
+
+def autocast_type(device: torch.device) -> torch.dtype | None:
+    """What autocast has multiplied, where that is on."""
+    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
+
+
+def _multiplying_in(products: torch.dtype | None, device: torch.device) -> AbstractContextManager[Any]:
+    return torch.autocast(device.type, products) if products else nullcontext()
 
 
 def _position_bias(attention: Any, length: int) -> Tensor:
