@@ -186,8 +186,8 @@ class Packing:
 def _want_few_shapes(products: torch.dtype, device: torch.device) -> bool:
     """Whether blocks should be filled up to one of few lengths, and their tokens to one of few numbers.
 
-    For products in bfloat16 a CPU generates a program for each shape that it has not met, of late at least; generating
-    takes as long as several of the products.
+    For products in bfloat16 a CPU generates a program for each shape that it has not met lately, which takes as long
+    as several of the products.
     """
     return products == torch.bfloat16 and device.type == "cpu"
 
