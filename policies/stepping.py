@@ -194,7 +194,7 @@ def _want_few_shapes(products: torch.dtype, device: torch.device) -> bool:
 
 def _round_up(length: int) -> int:
     """The next of eight lengths from one power of two to the next, and of the multiples of 16."""
-    step = max(16, 1 << length.bit_length() - 4)
+    step = max(16, 1 << max(length.bit_length() - 4, 0))
     return -(-length // step) * step
 
 

@@ -122,6 +122,14 @@ def test_in_bfloat16_packed_blocks_have_about_the_losses_and_gradients_of_float3
         assert (gradient.norm() / expected.norm()).item() == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("length", [1, 7, 16, 17, 130])
+def test_in_bfloat16_a_block_of_any_length_keeps_it(length):
+    model = tiny().eval()
+    inputs, mask = torch.randn(2, length, 32), torch.ones(2, length, dtype=torch.bool)
+    ((exact,), (found,)) = (run_encoder(model.t5, [inputs], [mask], products) for products in (None, torch.bfloat16))
+    torch.testing.assert_close(found, exact, rtol=0.05, atol=0.05)
+
+
 def test_dropout_is_as_strong_as_in_transformers():
     """Both lose the same share on average; what is dropped is not the same."""
     model = tiny(t5=ModelConfig.size("mini", vocab_size=OWN.size).t5 | TINY | {"dropout_rate": 0.4}).train()
