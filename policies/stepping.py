@@ -166,16 +166,15 @@ class Packing:
         after the other, a row of a block all tokens of the first, then all of the second, and so on."""
         if heads not in self._heads:
             head = torch.arange(heads, device=self._slots.device)
-            slots = [own.view(len(mask), 1, -1) * heads + head[:, None]
-                     for own, mask in zip(self._slots.split([m.numel() for m in self.masks]), self.masks, strict=True)
-                     ]  # fmt: skip
+            parts = zip(self._slots.split([mask.numel() for mask in self.masks]), self.masks, strict=True)
+            slots = [(own.view(len(mask), 1, -1) * heads + head[:, None]).flatten() for own, mask in parts]
             at = torch.cat([torch.arange(mask.shape[1], device=mask.device).repeat(len(mask)) for mask in self.masks])
             length = torch.cat([at.new_full((mask.numel(),), mask.shape[1]) for mask in self.masks])
             first = (torch.arange(len(at), device=at.device) - at) * heads + at
             tokens, empty = ((first[numbers, None] + head * length[numbers, None]).flatten()
                              for numbers in (self._tokens, self._empty))  # fmt: skip
             unused = None if self._unused is None else (self._unused[:, None] * heads + head).flatten()
-            self._heads[heads] = torch.cat([own.flatten() for own in slots]), tokens, empty, unused
+            self._heads[heads] = torch.cat(slots), tokens, empty, unused
         return self._heads[heads]
 
     def cut(self, blocks: Sequence[Tensor]) -> list[Tensor]:
@@ -206,7 +205,8 @@ def _longer(block: Tensor, length: int) -> Tensor:
 
 
 class _Pick(torch.autograd.Function):
-    """Rows by their numbers, of which none is asked for twice; so the gradient's rows can be picked, not added up."""
+    """Rows by their numbers, of which none that counts is asked for twice; so the gradient's rows can be picked, not
+    added up."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, numbers: Tensor, back: Tensor, left_out: Tensor | None) -> Tensor:

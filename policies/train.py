@@ -109,8 +109,8 @@ class TrainConfig:
     image_dropout: float = 0.1
     """Share of steps without screenshots, so that the policy also works without; at 1 none is ever read."""
     bf16: bool | None = None
-    """Multiply in bfloat16 (autocast); weights and optimizer stay float32. Where not said: if the hardware does so by
-    itself, since a processor that has to emulate it takes eight times as long."""
+    """Multiply in bfloat16 (autocast), on a CPU in the encoder alone; weights and optimizer stay float32. Where not
+    said: if the hardware does so by itself, since a processor that has to emulate it takes eight times as long."""
     eval_every: int = 500
     """Steps from one held-out evaluation, and weighting of the tasks by it, to the next."""
     eval_episodes: int = 40
