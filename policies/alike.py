@@ -82,7 +82,7 @@ class Alike(nn.Module):
         task, page = words & (features[..., _IN_TASK] != 0), words & (features[..., _IN_PAGE] != 0)
         pairs = (task[:, :, None] & page[:, None]) | (page[:, :, None] & task[:, None])
         products = (vectors @ vectors.transpose(1, 2)).masked_fill(~pairs, _FAR)
-        count = pairs.sum(-1)
+        count = task * page.sum(-1, keepdim=True) + page * task.sum(-1, keepdim=True)
         stands_out = products.logsumexp(-1) - count.clamp(min=1).log()
         # What is not looked at is far below; there the sigmoid takes long.
         degree = torch.sigmoid((stands_out - _THRESHOLD).clamp(min=_LEAST))

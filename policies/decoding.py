@@ -85,8 +85,7 @@ def _decode(network: Network, processor: Processor, examples: Sequence[Example],
         may = np.array([allowed_tokens for allowed_tokens, _ in choices])
         among = np.flatnonzero(may.any(0))
         scores, placed = reading.step(last, kinds, allowed, among, before)
-        parts, open_ = [scores], [may[:, among]]
-        tokens, places = [among], [np.full(len(among), -1)]
+        parts, open_ = [scores], [may[:, among]]  # of tokens, then places, then offsets
         if placed is not None:
             fits = placed > NEVER / 2
             for row, (_, copied) in enumerate(choices):
@@ -95,8 +94,6 @@ def _decode(network: Network, processor: Processor, examples: Sequence[Example],
                     fits[row, : len(copied)] &= copied
             parts.append(placed)
             open_.append(fits)
-            tokens.append(np.full(placed.shape[1], -1))
-            places.append(np.arange(placed.shape[1]))
             if any(ranges := [hypothesis.writer.offsets() for hypothesis in live]):
                 far = reading.offsets(allowed)
                 within = np.zeros(far.shape, bool)
@@ -104,11 +101,9 @@ def _decode(network: Network, processor: Processor, examples: Sequence[Example],
                     within[row, offsets.start - OFFSETS : offsets.stop - OFFSETS] = bool(offsets)
                 parts.append(far)
                 open_.append(within)
-                tokens.append(OFFSETS + np.arange(far.shape[1]))
-                places.append(np.full(far.shape[1], -1))
-        token_of, place_of = np.concatenate(tokens), np.concatenate(places)
         logp = _log_softmax(np.concatenate(parts, 1), np.concatenate(open_, 1))
         index = _highest(logp, beams + len(but))
+        first_place, first_offset = len(among), len(among) + (placed.shape[1] if placed is not None else 0)
 
         grown: list[list[tuple[float, int, int]]] = [[] for _ in examples]
         for row, hypothesis in enumerate(live):
@@ -120,7 +115,13 @@ def _decode(network: Network, processor: Processor, examples: Sequence[Example],
             kept = 0
             for score, row, choice in sorted(candidates, key=lambda c: -c[0]):
                 writer = live[row].writer.fork()
-                token, place = int(token_of[choice]), int(place_of[choice])
+                token, place = -1, -1
+                if choice < first_place:
+                    token = int(among[choice])
+                elif choice < first_offset:
+                    place = choice - first_place
+                else:
+                    token = OFFSETS + choice - first_offset
                 writer.take(token, place)
                 if writer.action in but:
                     continue

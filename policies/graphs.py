@@ -29,6 +29,7 @@ class Vision(nn.Module):
     def __init__(self, model: WebAgentModel):
         super().__init__()
         self.model = model
+        model.vit.patch_embed.proj.become_matrix()
 
     def forward(self, frames: Tensor, which: Tensor) -> Tensor:
         return self.model.see(frames, which)
@@ -116,7 +117,7 @@ class Offsets(nn.Module):
 
 
 def graphs(model: WebAgentModel) -> dict[str, nn.Module]:
-    """The parts that a network has, by their names."""
+    """The parts that a network has, by their names; it cannot be saved afterwards."""
     found: dict[str, nn.Module] = {"vision": Vision(model)} if model.config.vit else {}
     found |= {"text": Text(model), "step": Step(model)}
     return found | ({"offsets": Offsets(model)} if model.config.copy else {})

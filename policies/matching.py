@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,6 +65,7 @@ FEATURES = (
 apart."""
 
 _F = {name: number for number, name in enumerate(FEATURES)}
+_PLACE, _PLACE_AFTER = _F["place, bit 0"], _F[f"place after {2**PLACE_BITS - 1}, bit 0"]
 PAST = _F["in the history part"]
 """What is told of the past: this feature's units, and ``OF_THE_PAST`` of the others."""
 OF_THE_PAST = [_F[f] for f in ("in history", "acted on", "acted on last", "showed the smallest", "showed the largest")]
@@ -72,6 +75,14 @@ FIELDS = ("input", "textarea", "select")
 _NUMBER = re.compile(r"(?:(?<![\w)])-)?(?<!\d)(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|st\b|nd\b|rd\b|th\b)")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _DRAWN = {"rect": ("shape", "rectangle"), "circle": ("shape", "circle"), "ellipse": ("shape", "ellipse")}
+
+
+class _Opened(NamedTuple):
+    """An element where it opens: its row of features, itself, and its name."""
+
+    row: bytearray
+    element: Element
+    name: str
 
 
 def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: Sequence[Unit],
@@ -89,14 +100,13 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
         uint8, units of all three parts in this order x ``len(FEATURES)``; 0 or 1.
     """
     parts = {"in the instruction part": instruction, "in the history part": history, "in the page part": page}
-    features = np.zeros((sum(map(len, parts.values())), len(FEATURES)), np.uint8)
-    start = 0
+    features: list[bytearray] = []  # their items are set in a third of the time that those of an array take
     for name, units in parts.items():
-        features[start : start + len(units), _F[name]] = 1
-        for number, unit in enumerate(units):
-            features[start + number, 0] = unit.space
-        start += len(units)
-    task, past, here = np.split(features, [len(instruction), len(instruction) + len(history)])
+        for unit in units:
+            features.append(row := bytearray(len(FEATURES)))
+            row[0], row[_F[name]] = unit.space, 1
+    task, past = features[: len(instruction)], features[len(instruction) : len(instruction) + len(history)]
+    here = features[len(instruction) + len(history) :]
 
     texts = [unit for unit in page if unit.part in ("text", "value", "label")]
     values = {unit.key for unit in page if unit.part == "value"} - {""}
@@ -115,31 +125,34 @@ def match_features(instruction: Sequence[Unit], history: Sequence[Unit], page: S
     for row, unit in zip(task, instruction, strict=True):
         row[_F["word quoted"]] = id(unit) in inside
     for row, unit in zip(here, page, strict=True):
-        if unit.key and unit.part == "text":
-            row[_F["starts with quoted"]], row[_F["ends with quoted"]] = _affixes(unit.key, spans)
-    for row, unit in zip(here, page, strict=True):
-        row[_F["text"]] = unit.part == "text" and unit.kind == "word"
+        if unit.part == "text" and unit.kind == "word":
+            row[_F["text"]] = 1
+            if unit.key and spans:
+                row[_F["starts with quoted"]], row[_F["ends with quoted"]] = _affixes(unit.key, spans)
     numbers = _numbers(instruction, texts)
-    for rows, units in ((task, instruction), (past, history), (here, page)):
-        for row, unit in zip(rows, units, strict=True):
-            if unit.key in numbers:
-                row[numbers[unit.key]] = 1
-    _elements(here, page, _keys(instruction), spans, acted, numbers)
-    _as_written(here, page, written)
-    _shapes(here, page, {*_keys(instruction)})
-    _ids(here, page, _written(instruction))
-    _extremes(here, page)
+    for row, unit in zip(features, (*instruction, *history, *page), strict=True):
+        if unit.key in numbers:
+            row[numbers[unit.key]] = 1
+    opened = [_Opened(row, unit.element, element_name(unit.element))
+              for row, unit in zip(here, page, strict=True) if unit.opens and unit.element is not None]  # fmt: skip
+    groups, figures = _groups([element for _, element, _ in opened]), cache(_figures)
+    _elements(opened, _keys(instruction), spans, acted, numbers, groups)
+    for row, _, name in opened if written else ():
+        row[_F["name is quoted as written"]] = " ".join(name.split()) in written
+    _shapes(opened, {*_keys(instruction)})
+    _ids(opened, _written(instruction))
+    _extremes(here, page, groups, figures)
     asked = _amounts(_written(instruction))
-    _compared(here, page, asked)
-    _counterparts(here, page, asked)
-    _showed(here, page, {ref: amounts[0] for ref, text in (shown or {}).items() if (amounts := _amounts(text))})
+    _compared(here, page, asked, figures)
+    _counterparts(here, page, asked, figures)
+    _showed(opened, {ref: amounts[0] for ref, text in (shown or {}).items() if (amounts := _amounts(text))})
     _next_label(here, page)
     ordinals = {int(found[1]) for key in _keys(instruction) if (found := _ORDINAL.fullmatch(key))}
-    _places(here, page, ordinals)
+    _places(opened, ordinals)
     _word_places(here, page, ordinals)
     for rows, units in ((task, instruction), (past, history), (here, page)):
         _capitals(rows, units)
-    return features
+    return np.frombuffer(b"".join(features), np.uint8).reshape(-1, len(FEATURES))
 
 
 def _numbers(instruction: Sequence[Unit], texts: Sequence[Unit]) -> dict[str, int]:
@@ -150,7 +163,7 @@ def _numbers(instruction: Sequence[Unit], texts: Sequence[Unit]) -> dict[str, in
     return {key: _F["shared word 0"] + number % SHARED for number, key in enumerate(ranked)}
 
 
-def _same(rows: np.ndarray, units: Sequence[Unit], others: Iterable[Unit], quoted: set[str], values: set[str],
+def _same(rows: list[bytearray], units: Sequence[Unit], others: Iterable[Unit], quoted: set[str], values: set[str],
           pairs: set[tuple[str, str]]) -> None:  # fmt: skip
     others = list(others)
     exact, keys = {unit.text for unit in others}, {unit.key for unit in others}
@@ -163,7 +176,7 @@ def _same(rows: np.ndarray, units: Sequence[Unit], others: Iterable[Unit], quote
         row[_F["in a field's value"]] = unit.key in values
     for (one, first), (two, second) in pairwise(words):
         if (first.key, second.key) in pairs:
-            rows[[one, two], _F["neighbouring pair"]] = 1
+            rows[one][_F["neighbouring pair"]] = rows[two][_F["neighbouring pair"]] = 1
 
 
 def _pairs(units: Iterable[Unit]) -> set[tuple[str, str]]:
@@ -227,27 +240,31 @@ def _text_before(field: Element) -> str:
     return ""
 
 
-def _elements(rows: np.ndarray, page: Sequence[Unit], instruction: tuple[str, ...], spans: list[tuple[str, ...]],
-              acted: Sequence[int], numbers: dict[str, int]) -> None:  # fmt: skip
-    differing = _rows_differ([unit.element for unit in page if unit.opens and unit.element], set(instruction))
-    for row, unit in zip(rows, page, strict=True):
-        element = unit.element
-        if not unit.opens or element is None:
-            continue
-        name = _keys(split_words(element_name(element)[:400]))
+def _elements(opened: Sequence[_Opened], instruction: tuple[str, ...], spans: list[tuple[str, ...]],
+              acted: Sequence[int], numbers: dict[str, int], groups: Iterable[list[Element]]) -> None:  # fmt: skip
+    asked = set(instruction)
+    differing = _rows_differ(groups, asked)
+    for row, element, called in opened:
+        name = _keys(split_words(called[:400]))
         if name and len(name) <= _LONGEST_NAME:
             row[_F["name is quoted"]] = name in spans
             row[_F["name in instruction"]] = _contains(instruction, name)
-            row[_F["name shares a word"]] = bool({*name} & {*instruction})
-            whole = "".join(name)
-            row[_F["name starts with quoted"]], row[_F["name ends with quoted"]] = _affixes(whole, spans)
-        row[_F["value in instruction"]] = _contains(instruction, _keys(split_words(element.value)))
-        row[_F["has a value"]] = bool(element.value)
+            row[_F["name shares a word"]] = not asked.isdisjoint(name)
+            if spans:
+                whole = "".join(name)
+                row[_F["name starts with quoted"]], row[_F["name ends with quoted"]] = _affixes(whole, spans)
+        if element.value:
+            row[_F["has a value"]] = 1
+            row[_F["value in instruction"]] = _contains(instruction, _keys(split_words(element.value)))
         row[_F["acted on"]] = element.ref in acted
         row[_F["acted on last"]] = element.ref is not None and element.ref in acted[-1:]
-        held = {key: rare for holder in _chain(element) for key, rare in differing.get(id(holder), {}).items()}
+        held: dict[str, bool] = {}
+        for holder in _chain(element) if differing else ():
+            held |= differing.get(id(holder), {})
         row[_F["row apart"]] = any(held.values())
-        row[[numbers[key] for key in (*held, *name[:_LONGEST_NAME]) if key in numbers]] = 1
+        for key in (*held, *name[:_LONGEST_NAME]):
+            if key in numbers:
+                row[numbers[key]] = 1
         row[_F["actable"]] = bool(element.verbs)
 
 
@@ -255,17 +272,11 @@ def _written(words: Iterable[Unit]) -> str:
     return "".join(" " * word.space + word.text for word in words)
 
 
-def _as_written(rows: np.ndarray, page: Sequence[Unit], written: set[str]) -> None:
-    for row, unit in zip(rows, page, strict=True):
-        if unit.opens and unit.element is not None and written:
-            row[_F["name is quoted as written"]] = " ".join(element_name(unit.element).split()) in written
-
-
-def _shapes(rows: np.ndarray, page: Sequence[Unit], instruction: set[str]) -> None:
-    for row, unit in zip(rows, page, strict=True):
-        if unit.opens and unit.element is not None:
-            names = _shape_names(unit.element)
-            row[_F["shape in instruction"]] = any({name, f"{name}s"} & instruction for name in names)
+def _shapes(opened: Sequence[_Opened], instruction: set[str]) -> None:
+    for row, element, _ in opened:
+        row[_F["shape in instruction"]] = any(
+            name in instruction or f"{name}s" in instruction for name in _shape_names(element)
+        )
 
 
 def _shape_names(element: Element) -> tuple[str, ...]:
@@ -279,9 +290,9 @@ def _shape_names(element: Element) -> tuple[str, ...]:
     return _DRAWN.get(element.tag, ())
 
 
-def _ids(rows: np.ndarray, page: Sequence[Unit], instruction: str) -> None:
-    for row, unit in zip(rows, page, strict=True):
-        if unit.opens and unit.element is not None and len(name := unit.element.id) > 1 and name in instruction:
+def _ids(opened: Sequence[_Opened], instruction: str) -> None:
+    for row, element, _ in opened:
+        if len(name := element.id) > 1 and name in instruction:
             row[_F["id in instruction"]] = bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", instruction))
 
 
@@ -291,25 +302,24 @@ def _chain(element: Element | None) -> Iterable[Element]:
         element = element.parent
 
 
-def _extremes(rows: np.ndarray, page: Sequence[Unit]) -> None:
+def _extremes(rows: list[bytearray], page: Sequence[Unit], groups: Iterable[list[Element]],
+              figures_of: Callable[[Element], tuple[float, ...]]) -> None:  # fmt: skip
     like: dict[int, int] = {}
     in_row: dict[int, set[int]] = {}
-    for group in _groups([unit.element for unit in page if unit.opens and unit.element]):
+    for group in groups:
         places: dict[tuple[str, str, int], list[tuple[tuple[float, ...], Element, Element, int]]] = {}
         for child in group:
             seen: Counter[tuple[str, str]] = Counter()
-            numbers = [(element, found) for element in (child, *child.walk()) if (found := _figures(element))]
+            numbers = [(element, found) for element in (child, *child.walk()) if (found := figures_of(element))]
             for place, (element, figures) in enumerate(numbers, start=1 - len(numbers)):
                 kind = (element.tag, " ".join(element.classes[:1]))
                 places.setdefault((*kind, seen[kind]), []).append((figures, element, child, -place))
                 seen[kind] += 1
         for found in places.values():
-            figures = [entry[0] for entry in found]
-            for extreme, most in (("smallest", min(figures)), ("largest", max(figures))):
-                if min(figures) == max(figures):
-                    continue
+            least, most = min(entry[0] for entry in found), max(entry[0] for entry in found)
+            for extreme, wanted in (("smallest", least), ("largest", most)) if least != most else ():
                 for value, element, child, place in found:
-                    if value != most:
+                    if value != wanted:
                         continue
                     like[id(element)] = _F[f"{extreme} of its like"]
                     for part in (child, *child.walk()) if place < COLUMNS else ():
@@ -319,7 +329,8 @@ def _extremes(rows: np.ndarray, page: Sequence[Unit]) -> None:
         if unit.opens or unit.part == "text":
             if (mark := like.get(id(unit.element))) is not None:
                 row[mark] = 1
-            row[[*in_row.get(id(unit.element), ())]] = 1
+            for mark in in_row.get(id(unit.element), ()):
+                row[mark] = 1
 
 
 def _figures(element: Element) -> tuple[float, ...]:
@@ -330,17 +341,19 @@ def _amounts(text: str) -> tuple[float, ...]:
     return tuple(float(number.replace(",", "")) for number in _NUMBER.findall(text))
 
 
-def _compared(rows: np.ndarray, page: Sequence[Unit], asked: tuple[float, ...]) -> None:
-    for row, unit in zip(rows, page, strict=True):
+def _compared(rows: list[bytearray], page: Sequence[Unit], asked: tuple[float, ...],
+              figures_of: Callable[[Element], tuple[float, ...]]) -> None:  # fmt: skip
+    for row, unit in zip(rows, page, strict=True) if asked else ():
         element = unit.element if unit.opens or unit.part in ("text", "value") else None
-        figures = (_figures(element) or _amounts(element.value)) if element is not None else ()
-        if asked and figures:
+        figures = (figures_of(element) or _amounts(element.value)) if element is not None else ()
+        if figures:
             row[_F["number below those asked for"]] = max(figures) < min(asked)
             row[_F["number above those asked for"]] = min(figures) > max(asked)
 
 
-def _counterparts(rows: np.ndarray, page: Sequence[Unit], asked: tuple[float, ...]) -> None:
-    shown = {id(u.element): figures for u in page if u.opens and u.element and (figures := _figures(u.element))}
+def _counterparts(rows: list[bytearray], page: Sequence[Unit], asked: tuple[float, ...],
+                  figures_of: Callable[[Element], tuple[float, ...]]) -> None:  # fmt: skip
+    shown = {id(u.element): figures for u in page if u.opens and u.element and (figures := figures_of(u.element))}
     if len(shown) != len(asked) or any(len(figures) > 1 for figures in shown.values()):
         return
     wanted = iter(asked)
@@ -364,17 +377,16 @@ def _counterparts(rows: np.ndarray, page: Sequence[Unit], asked: tuple[float, ..
             row[marks[id(unit.element)]] = 1
 
 
-def _showed(rows: np.ndarray, page: Sequence[Unit], shown: Mapping[int, float]) -> None:
+def _showed(opened: Sequence[_Opened], shown: Mapping[int, float]) -> None:
     if len(shown) < 2:
         return
-    for row, unit in zip(rows, page, strict=True):
-        ref = unit.element.ref if unit.opens and unit.element is not None else None
-        if ref is not None and ref in shown:
+    for row, element, _ in opened:
+        if (ref := element.ref) is not None and ref in shown:
             row[_F["showed the smallest"]] = shown[ref] == min(shown.values())
             row[_F["showed the largest"]] = shown[ref] == max(shown.values())
 
 
-def _next_label(rows: np.ndarray, page: Sequence[Unit]) -> None:
+def _next_label(rows: list[bytearray], page: Sequence[Unit]) -> None:
     fields = (unit.element for unit in page if unit.opens and unit.element and unit.element.tag in FIELDS)
     empty = next((field for field in fields if field.verbs and not field.value), None)
     label = _keys(split_words(element_name(empty)[:400])) if empty is not None else ()
@@ -389,25 +401,31 @@ def _next_label(rows: np.ndarray, page: Sequence[Unit]) -> None:
             row[_F["label of the next field"]] = named[key]
 
 
-def _places(rows: np.ndarray, page: Sequence[Unit], ordinals: set[int]) -> None:
+def _places(opened: Sequence[_Opened], ordinals: set[int]) -> None:
     """Of what alone stands in a wrapper, the wrapper's place counts."""
-    for row, unit in zip(rows, page, strict=True):
-        holder, siblings = unit.element, list[Element]()
-        if not unit.opens or holder is None:
-            continue
-        while holder.parent is not None and len(siblings := _elements_of(holder.parent)) == 1:
+    places_in = cache(_element_places)
+    for row, holder, _ in opened:
+        while holder.parent is not None and len(places_in(holder.parent)) == 1:
             holder = holder.parent
         if holder.parent is not None:
-            place = 1 + next(number for number, sibling in enumerate(siblings) if sibling is holder)
+            place = places_in(holder.parent)[id(holder)]
             row[_F["place is the ordinal"]] = place in ordinals
             most = 2**PLACE_BITS - 1
+            low, high = min(place, most), min(max(0, place - most), most)
             for bit in range(PLACE_BITS):
-                row[_F[f"place, bit {bit}"]] = min(place, most) >> bit & 1
-                row[_F[f"place after {most}, bit {bit}"]] = min(max(0, place - most), most) >> bit & 1
+                row[_PLACE + bit] = low >> bit & 1
+                row[_PLACE_AFTER + bit] = high >> bit & 1
 
 
-def _word_places(rows: np.ndarray, page: Sequence[Unit], ordinals: set[int]) -> None:
+def _element_places(parent: Element) -> dict[int, int]:
+    """id of each element of a parent -> its place among them, from 1."""
+    return {id(child): n for n, child in enumerate((c for c in parent.children if not isinstance(c, str)), start=1)}
+
+
+def _word_places(rows: list[bytearray], page: Sequence[Unit], ordinals: set[int]) -> None:
     """Signs do not count."""
+    if not ordinals:
+        return
     counts: Counter[int] = Counter()
     for row, unit in zip(rows, page, strict=True):
         if unit.key and unit.part == "text":
@@ -415,36 +433,38 @@ def _word_places(rows: np.ndarray, page: Sequence[Unit], ordinals: set[int]) -> 
             row[_F["place is the ordinal"]] = counts[id(unit.element)] in ordinals
 
 
-def _capitals(rows: np.ndarray, units: Sequence[Unit]) -> None:
-    capital = [unit.kind == "word" and unit.text[:1].isupper() for unit in units]
-    for number in np.flatnonzero(capital):
-        rows[number, _F["capital"]] = 1
-        rows[number, _F["capital, like the word before"]] = number > 0 and capital[number - 1]
-        rows[number, _F["capital, like the word after"]] = number + 1 < len(units) and capital[number + 1]
+def _capitals(rows: list[bytearray], units: Sequence[Unit]) -> None:
+    capital = [False, *(unit.kind == "word" and unit.text[:1].isupper() for unit in units), False]
+    for row, before, this, after in zip(rows, capital, capital[1:], capital[2:], strict=False):
+        if this:
+            row[_F["capital"]] = 1
+            row[_F["capital, like the word before"]], row[_F["capital, like the word after"]] = before, after
 
 
-def _elements_of(parent: Element) -> list[Element]:
-    return [child for child in parent.children if not isinstance(child, str)]
-
-
-def _groups(shown: Sequence[Element]) -> Iterable[list[Element]]:
+def _groups(shown: Sequence[Element]) -> list[list[Element]]:
     """The like siblings among the elements shown and those around them."""
-    parents = {id(e.parent): e.parent for holder in shown for e in _chain(holder) if e.parent is not None}
-    return (group for parent in parents.values() for group in like_children(parent))
+    parents: dict[int, Element] = {}
+    for holder in shown:
+        for element in _chain(holder.parent):
+            if id(element) in parents:
+                break  # and so are those around it
+            parents[id(element)] = element
+    return [group for parent in parents.values() for group in like_children(parent)]
 
 
-def _rows_differ(shown: Sequence[Element], instruction: set[str]) -> dict[int, dict[str, bool]]:
+def _rows_differ(groups: Iterable[list[Element]], instruction: set[str]) -> dict[int, dict[str, bool]]:
     """Those of several like siblings that hold a word of the instruction which not all of the others hold.
 
     Returns:
         id of the element -> such words, and whether at most a third of the siblings hold the word.
     """
     found: dict[int, dict[str, bool]] = {}
-    for group in _groups(shown):
+    asked = cache(lambda text: instruction.intersection(_keys(split_words(text))))
+    for group in groups:
         texts = [
             [part for e in (child, *child.walk()) for part in e.children if isinstance(part, str)] for child in group
         ]
-        holds = [{key for part in parts for key in _keys(split_words(part))} & instruction for parts in texts]
+        holds = [set[str]().union(*map(asked, parts)) for parts in texts]
         counts = Counter(key for keys in holds for key in keys)
         rare = {key: count <= max(1, len(group) // 3) for key, count in counts.items() if count < len(group)}
         for child, keys in zip(group, holds, strict=True):

@@ -55,9 +55,10 @@ def measure(units: Sequence[Unit], places: Sequence[int], boxes: Mapping[int, np
     for number, (unit, place) in enumerate(zip(units, places, strict=True)):
         if unit.kind == "word" and unit.text.isdecimal():
             found[place, 4] = max(-LARGEST, min(LARGEST, _sign(units, number) * int(unit.text[:6])))
-    for place, box in boxes.items():
-        x, y, width, height = map(float, box)
-        found[place, :4] = np.clip(np.rint([x + width / 2, y + height / 2, width, height]), -LARGEST, LARGEST)
+    if boxes:
+        box = np.array([*boxes.values()], float)
+        box[:, :2] += box[:, 2:] / 2
+        found[[*boxes], :4] = np.clip(np.rint(box), -LARGEST, LARGEST)
     return found
 
 

@@ -63,8 +63,10 @@ class OnnxNetwork:
             return self._no_pictures.repeat(len(mask), 0), mask
         index, frames = batch["frame_index"], self.config.frames
         seen = {"frames": batch["frames"].numpy(), "which": (index % frames).numpy()}
-        tokens = torch.from_numpy(self.run("vision", seen)["tokens"])
-        pictures, shown = in_places(tokens, index, len(mask), frames)
+        tokens = self.run("vision", seen)["tokens"]
+        if len(mask) == len(index) == 1:  # as of every first page, and it is in its place
+            return tokens, np.concatenate([np.ones(tokens.shape[:2], bool), mask], 1)
+        pictures, shown = in_places(torch.from_numpy(tokens), index, len(mask), frames)
         return pictures.numpy(), np.concatenate([shown.numpy(), mask], 1)
 
     def no_past(self, rows: int) -> dict[str, np.ndarray]:

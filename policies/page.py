@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 from envs.html import Element
 from policies.colours import with_names
-from policies.vocabulary import Word, split_words
+from policies.vocabulary import split_words, word_key
 
 STATES = ("checked", "selected", "disabled", "readonly", "focused", "multiple", "scrollable", "contenteditable")
 """Flags that are shown where they are set, with their value; ``offscreen`` too, on the outermost one that has it."""
@@ -60,7 +61,7 @@ class Unit:
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.key = Word(self.text, self.space).key if self.kind == "word" else ""
+        self.key = word_key(self.text) if self.kind == "word" else ""
 
 
 def page_units(root: Element, *, refs: bool, boxes: np.ndarray | None = None) -> list[Unit]:
@@ -71,74 +72,94 @@ def page_units(root: Element, *, refs: bool, boxes: np.ndarray | None = None) ->
         refs: whether the refs are written out, for a model that writes them.
         boxes: float32 N x 4, the observation's; shapes show their place and size by it.
     """
-    return [unit for child in root.children for unit in _node(child, root, refs, boxes, False)]
+    page, units = _Page(refs, boxes), list[Unit]()
+    for child in root.children:
+        page.read(child, root, False, units)
+    return units
 
 
-def prune(units: list[Unit], lengths: list[int], budget: int) -> list[Unit]:
+def prune(units: list[Unit], lengths: list[int], budget: int) -> list[int]:
     """Leaves out units until their tokens fit: words far down that cannot be acted on first, actable elements last.
 
     Args:
         units: the page.
         lengths: tokens of each unit.
         budget: tokens that there is room for.
+
+    Returns:
+        The numbers of those that stay.
     """
     excess = sum(lengths) - budget
-    if excess <= 0:
-        return units
     dropped: set[int] = set()
-    for index in sorted(range(len(units)), key=lambda i: (units[i].rank, i), reverse=True):
+    for index in sorted(range(len(units)), key=lambda i: (units[i].rank, i), reverse=True) if excess > 0 else ():
         if excess <= 0:
             break
         dropped.add(index)
         excess -= lengths[index]
-    return [unit for index, unit in enumerate(units) if index not in dropped]
+    return [index for index in range(len(units)) if index not in dropped]
 
 
-def _node(
-    node: Element | str, parent: Element, refs: bool, boxes: np.ndarray | None, offscreen: bool
-) -> Iterator[Unit]:
-    away = int(offscreen)
-    if isinstance(node, Element) and node.ref is not None and _acts_as_its_content(node):
-        yield from _node(_children(node)[0], node, refs, boxes, offscreen)
-        return
-    if isinstance(node, str):
-        words = split_words(" ".join(node.split()))
-        rank = (2 - (parent.ref is not None or parent.tag in ("option", "label")), away)
-        for number, word in enumerate(words):
-            yield Unit(word.text, "word", word.space or (number == 0 and node[0].isspace()), parent, rank=rank)
-        return
-    below = offscreen or node.has("offscreen")
-    inside = [unit for child in _children(node) for unit in _node(child, node, refs, boxes, below)]
-    named = bool(_names(node)) or "style" in node.attributes
-    elements = sum(not isinstance(child, str) for child in node.children)
-    if node.ref is None and node.tag not in ("option", "input", *_SHAPES):
-        if not inside and (node.tag in _GROUPS or not named):
+class _Page:
+    """What the nodes of one page are read with.
+
+    Args:
+        refs, boxes: as of ``page_units``.
+    """
+
+    def __init__(self, refs: bool, boxes: np.ndarray | None):
+        self._refs, self._boxes = refs, boxes
+        self._like = cache(lambda parent: {id(child) for group in like_children(parent) for child in group})
+
+    def read(self, node: Element | str, parent: Element, offscreen: bool, into: list[Unit]) -> None:
+        """Adds the units of a node, one of the parent's children."""
+        away = int(offscreen)
+        if isinstance(node, str):
+            rank = (2 - (parent.ref is not None or parent.tag in ("option", "label")), away)
+            before = node[:1].isspace()
+            for word in split_words(" ".join(node.split())):
+                into.append(Unit(word.text, "word", word.space or before, parent, rank=rank))
+                before = False
             return
-        # What holds others says something only where it is one of several, such as a row.
-        alone = node.tag not in _GROUPS and not _repeated(node)
-        if (elements <= 1 and not named) or (elements == 1 and not _own_text(node)) or (elements > 1 and alone):
-            yield from inside
+        children = _children(node)
+        if node.ref is not None and _acts_as_its_content(node, children):
+            self.read(children[0], node, offscreen, into)
             return
-    rank = (0 if node.ref is not None else 1, away)
-    yield Unit(f"<{node.tag}", "markup", element=node, opens=True, rank=rank)
-    details = list(_details(node, refs, boxes, below and not offscreen))
-    for text, part in details:
-        if not part:
-            yield Unit(text, "markup", element=node, part="name", rank=rank)
-            continue
-        for word in split_words(text):
-            yield Unit(word.text, "word", word.space, node, part=part, rank=(max(rank[0], int(part != "value")), away))
-    if inside:
-        if refs and details and inside[0].kind == "word":
-            yield Unit(">", "markup", element=node, rank=(1, away))
-        yield from inside
-    if elements or (inside and _followed_by_text(node, parent)):
-        yield Unit("</>", "markup", element=node, rank=(1, away))
+        below = offscreen or node.has("offscreen")
+        inside: list[Unit] = []
+        for child in children:
+            self.read(child, node, below, inside)
+        elements = sum(not isinstance(child, str) for child in children)
+        if node.ref is None and node.tag not in ("option", "input", *_SHAPES):
+            named = bool(_names(node)) or "style" in node.attributes
+            if not inside and (node.tag in _GROUPS or not named):
+                return
+            # What holds others says something only where it is one of several, such as a row.
+            alone = elements > 1 and node.tag not in _GROUPS and not self._repeated(node)
+            if (elements <= 1 and not named) or (elements == 1 and not _own_text(node)) or alone:
+                into += inside
+                return
+        rank = (0 if node.ref is not None else 1, away)
+        into.append(Unit(f"<{node.tag}", "markup", element=node, opens=True, rank=rank))
+        details = list(_details(node, self._refs, self._boxes, below and not offscreen))
+        for text, part in details:
+            if not part:
+                into.append(Unit(text, "markup", element=node, part="name", rank=rank))
+                continue
+            lower = (max(rank[0], int(part != "value")), away)
+            into += [Unit(word, "word", space, node, part=part, rank=lower) for word, space in split_words(text)]
+        if inside:
+            if self._refs and details and inside[0].kind == "word":
+                into.append(Unit(">", "markup", element=node, rank=(1, away)))
+            into += inside
+        if elements or (inside and _followed_by_text(node, parent)):
+            into.append(Unit("</>", "markup", element=node, rank=(1, away)))
+
+    def _repeated(self, node: Element) -> bool:
+        return node.parent is not None and id(node) in self._like(node.parent)
 
 
-def _acts_as_its_content(node: Element) -> bool:
+def _acts_as_its_content(node: Element, children: list[Element | str]) -> bool:
     """Whether it does nothing but hold one thing that can be acted on, as a cell holds the day of a calendar."""
-    children = _children(node)
     if len(children) != 1 or isinstance(child := children[0], str):
         return False
     if child.tag not in _NATIVE or child.ref is None or not {*node.verbs} <= {*child.verbs}:
@@ -167,10 +188,6 @@ def like_children(parent: Element) -> list[list[Element]]:
         if not isinstance(child, str) and child.tag != "option":
             groups.setdefault((child.tag, " ".join(child.classes[:1])), []).append(child)
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _repeated(node: Element) -> bool:
-    return node.parent is not None and any(node in group for group in like_children(node.parent))
 
 
 def _names(node: Element) -> list[str]:

@@ -82,9 +82,18 @@ def nearest(pixel: Sequence[int], boxes: Mapping[int, np.ndarray], start: Point 
     return Point(largest, across, down)
 
 
-def can_tell(box: np.ndarray) -> bool:
-    """Whether a pixel of the viewport can be told from an element's box: it has a size and is not far away."""
-    return bool(box[2:].all() and np.abs([*box[:2], *(box[:2] + box[2:])]).max() <= LARGEST)
+def can_tell(boxes: np.ndarray) -> np.ndarray:
+    """Whether a pixel of the viewport can be told from elements' boxes: they have a size and are not far away.
+
+    Args:
+        boxes: float32 [N, 4], x, y, width, height.
+
+    Returns:
+        bool [N].
+    """
+    x, y, width, height = boxes.T
+    furthest = np.maximum.reduce([abs(at) for at in (x, y, x + width, y + height)])
+    return (width != 0) & (height != 0) & (furthest <= LARGEST)
 
 
 def offsets(box: np.ndarray, axis: int, side: str, extent: int) -> range:

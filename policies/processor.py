@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import accumulate, chain, compress, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import torch
 from PIL import Image
 
 from envs.action import DIRECTIONS, PAGE, Action
-from envs.html import parse_html
+from envs.html import Element, parse_html
 from policies.config import ProcessorConfig
 from policies.matching import element_name, match_features
 from policies.measures import NONE, measure
@@ -57,7 +58,7 @@ def history_item(observation: Mapping[str, Any], action: Action) -> HistoryItem:
     """
     element = None
     if action.refs:
-        element = next((e for e in parse_html(observation["html"]).walk() if e.ref == action.refs[0]), None)
+        element = _element(observation["html"], action.refs[0])
     description = ""
     if element is not None:
         name = " ".join(element_name(element).split()[:_DESCRIBED])
@@ -75,7 +76,7 @@ def outcome(item: HistoryItem, observation: Mapping[str, Any]) -> HistoryItem:
     """
     if not item.refs or f"ref={item.refs[0]}" not in observation["html"]:
         return item
-    element = next((e for e in parse_html(observation["html"]).walk() if e.ref == item.refs[0]), None)
+    element = _element(observation["html"], item.refs[0])
     name = " ".join(element_name(element).split()[:_DESCRIBED]).replace("-", " ") if element is not None else ""
     return item if not name or item.description.endswith(name) else replace(item, became=name)
 
@@ -191,48 +192,48 @@ class Processor:
         instruction = _text_units(observation["instruction"])[: limit // 2]
         past = self._history_units(history, observation.get("last_error", ""))[-limit // 4 :]
         boxes = observation.get("boxes")
-        page = page_units(parse_html(observation["html"]), refs=not self.config.copy, boxes=boxes)
+        page = page_units(_parsed(observation["html"]), refs=not self.config.copy, boxes=boxes)
         page.insert(0, Unit(DOCUMENT, "symbol"))
-        used = sum(len(self._ids(unit)) for unit in (*instruction, *past))
-        page = prune(page, [len(self._ids(unit)) for unit in page], limit - used)
-        units = [*instruction, *past, *page]
+        before = [self._ids(unit) for unit in (*instruction, *past)]
+        within = [self._ids(unit) for unit in page]
+        kept = prune(page, [*map(len, within)], limit - sum(map(len, before)))
+        page = [page[number] for number in kept]
+        units, ids = [*instruction, *past, *page], [*before, *(within[number] for number in kept)]
 
         acted = [ref for item in history for ref in item.refs]
         shown = {item.refs[0]: item.became for item in history if item.became}
         features = match_features(instruction, past, page, acted, shown)
-        ids = [self._ids(unit) for unit in units]
-        lengths = np.array([len(i) for i in ids])
-        places = np.concatenate([[0], np.cumsum(lengths)])[:-1].astype(np.int32)
-        length = int(lengths.sum())
+        lengths = [*map(len, ids)]
+        *places, length = accumulate(lengths, initial=0)
         words, following, verbs = np.zeros(length, bool), np.zeros(length, np.int16), np.zeros(length, np.int32)
+        is_word = [unit.kind == "word" for unit in units]
+        words[[*compress(places, is_word)]] = True
+        pairs = [pair for pair, both in zip(pairwise(places), pairwise(is_word), strict=False) if all(both)]
+        following[[place for place, _ in pairs]] = [after for _, after in pairs]
+        tells = can_tell(np.asarray(boxes).reshape(-1, 4)) if boxes is not None else ()
         seen: dict[int, np.ndarray] = {}
-        for number, unit in enumerate(units):
-            place = places[number]
-            if unit.kind == "word":
-                words[place] = True
-                if number + 1 < len(units) and units[number + 1].kind == "word":
-                    following[place] = places[number + 1]
-            elif unit.opens and unit.element is not None:
+        for place, unit in zip(places, units, strict=True):
+            if unit.opens and unit.element is not None:
                 verbs[place] = verb_bits(unit.element.verbs)
-                if boxes is not None and unit.element.index < len(boxes) and can_tell(boxes[unit.element.index]):
-                    seen[int(place)] = boxes[unit.element.index]
+                if boxes is not None and unit.element.index < len(tells) and tells[unit.element.index]:
+                    seen[place] = boxes[unit.element.index]
         steps: list[Step] = []
         if action is not None:
             parts = np.repeat([0, 2, 1], [len(instruction), len(past), len(page)]).tolist()
-            source = Source(units, places.tolist(), parts, seen)
+            source = Source(units, places, parts, seen)
             steps = action_steps(action, source, self.vocabulary, self.config)
         targets = np.full((len(steps), ALTERNATIVES), -1, np.int16)
         for row, step in zip(targets, steps, strict=True):
             row[: len(step.places)] = step.places
         return Example(
-            input_ids=np.concatenate([np.array(i, np.int32) for i in ids]),
+            input_ids=np.fromiter(chain.from_iterable(ids), np.int32, length),
             features=np.repeat(features, lengths, axis=0),
             words=words,
             following=following,
             verbs=verbs,
             units=tuple(units) if action is None else None,
-            places=places if action is None else None,
-            measured=measure(units, places.tolist(), seen, length),
+            places=np.array(places, np.int32) if action is None else None,
+            measured=measure(units, places, seen, length),
             boxes=seen if action is None else None,
             frames=list(frames),
             kinds=np.array([step.kind for step in steps], np.int8),
@@ -361,11 +362,23 @@ def fit_frame(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     return fitted
 
 
+@lru_cache(maxsize=2)
+def _parsed(html: str) -> Element:
+    """A page, which is read by what came of the action before, by the decision and by what is remembered of it."""
+    return parse_html(html)
+
+
+def _element(html: str, ref: int) -> Element | None:
+    return next((element for element in _parsed(html).walk() if element.ref == ref), None)
+
+
 def _text_units(text: str) -> list[Unit]:
     return [Unit(word.text, space=word.space) for word in split_words(text)]
 
 
 def _pad(arrays: Sequence[np.ndarray], length: int, value: int, dtype: Any) -> torch.Tensor:
+    if len(arrays) == 1 and len(arrays[0]) == length:
+        return torch.from_numpy(arrays[0].astype(dtype)[None])
     padded = np.full((len(arrays), length, *arrays[0].shape[1:]), value, dtype)
     for row, array in zip(padded, arrays, strict=True):
         row[: len(array)] = array

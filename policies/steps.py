@@ -56,12 +56,15 @@ class Kind(IntEnum):
     """How many pixels from there; of an amount, how much."""
 
 
+_BITS = {verb: 1 << number for number, verb in enumerate(VERBS)}
+
+
 def verb_bit(verb: str) -> int:
-    return 1 << VERBS.index(verb)
+    return _BITS[verb]
 
 
 def verb_bits(verbs: Iterable[str]) -> int:
-    return sum(map(verb_bit, set(verbs)))
+    return sum(_BITS[verb] for verb in set(verbs))
 
 
 def argument_kinds(verb: str) -> Iterator[str]:

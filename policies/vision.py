@@ -24,6 +24,10 @@ class PatchProjection(nn.Module):
         super().__init__()
         self.weight, self.bias, self.size = convolution.weight, convolution.bias, convolution.kernel_size
 
+    def become_matrix(self) -> None:
+        """Keeps the weight in the shape in which it is multiplied, for a network that is not saved afterwards."""
+        self.weight = nn.Parameter(self.weight.detach().flatten(1), requires_grad=False)
+
     def forward(self, pixels: Tensor) -> Tensor:
         """float [B, C, H, W] -> float [B, d, H / height, W / width], the patches' projections."""
         (height, width), (batch, channels) = self.size, pixels.shape[:2]

@@ -47,7 +47,8 @@ _MONTHS = {form: str(number) for number, name in enumerate(_MONTH_NAMES, 1) for 
 
 
 @lru_cache(_CACHED)
-def _key(text: str) -> str:
+def word_key(text: str) -> str:
+    """What a word is compared by: ``Word.key``."""
     if not text[0].isalnum():
         return ""
     if text.isdecimal():
@@ -69,7 +70,7 @@ class Word(NamedTuple):
     def key(self) -> str:
         """What words are compared by, equal for ``Dogs`` and ``dog``, ``02`` and ``2``, ``March`` and ``3``; empty for
         punctuation."""
-        return _key(self.text)
+        return word_key(self.text)
 
 
 def split_words(text: str) -> list[Word]:

@@ -87,7 +87,7 @@ def test_with_8_bits_it_is_smaller_and_decides_nearly_the_same(source, exported,
     given = examples(processor)
     for page, one, other in zip(PAGES, decode(network, processor, given), decode(model, processor, given), strict=True):
         check(one.action, page)
-        assert one.score == pytest.approx(other.score, rel=0.05)
+        assert one.score == pytest.approx(other.score, rel=0.1)
     for part in ("vision", "text", "step"):
         assert (folder / f"{part}.onnx").stat().st_size < (exported / f"{part}.onnx").stat().st_size
         assert "MatMulInteger" in operations(folder, part)
