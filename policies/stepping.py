@@ -390,8 +390,8 @@ def _attend(attention: Any, rows: Packing, query: Tensor, source: Packing, key: 
 def _hear(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, dropout: float = 0.0) -> Tensor:
     """Attention of [B, heads, T, d_kv] to [B, heads, S, d_kv]: [B, heads, T, d_kv]."""
     # T5 has no 1/sqrt(d_kv) here; it is in the weights of q.
-    if torch.compiler.is_compiling():
-        return nn.functional.scaled_dot_product_attention(query, key, value, bias, dropout, scale=1.0)
+    if not (torch.is_grad_enabled() or dropout):
+        return nn.functional.scaled_dot_product_attention(query, key, value, bias.to(query.dtype), scale=1.0)
     if bias.shape[:3] == query.shape[:3]:  # one operation can add it
         products = torch.baddbmm(*(tensor.flatten(0, 1) for tensor in (bias, query, key.transpose(2, 3))))
         weights = torch.softmax(products.unflatten(0, query.shape[:2]), -1)
