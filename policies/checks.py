@@ -50,10 +50,19 @@ def check(config: TrainConfig, processes: int) -> None:
         raise TrainError("--init brings a whole policy: leave out --t5 and --vit")
     if config.new_vocabulary and not config.init:
         raise TrainError("--new-vocabulary goes with --init: a training from nothing learns its vocabulary anyway")
+    if config.new_vision and not config.init:
+        raise TrainError("--new-vision goes with --init: a training from nothing has a fresh ViT anyway")
     if config.labelled and not config.teacher:
         raise TrainError("--labelled goes with --teacher: without one all tasks are learnt from their demonstrations")
     if config.sight and (config.image == "none" or config.image_dropout >= 1):
         raise TrainError("--sight is a lesson by screenshots: leave out --image none and --image-dropout 1")
+    if config.trained == "vision":
+        if config.lora or config.vit_training != "joint":
+            raise TrainError("--trained vision trains the ViT's own weights alone: leave out --lora and --vit-training")
+        if config.image == "none" or config.image_dropout >= 1:
+            raise TrainError("--trained vision learns from screenshots: leave out --image none and --image-dropout 1")
+        if processes > 1:
+            raise TrainError("--trained vision goes on one device: what shows no picture trains nothing on any other")
     if config.vit_training == "lora" and not config.lora:
         raise TrainError("--vit-training lora needs the rank of the adapters: give --lora, such as --lora 16")
 

@@ -13,6 +13,7 @@ from transformers.models.t5.modeling_t5 import T5Attention
 from policies.alike import LIKE_ELEMENT, LIKE_WORD
 from policies.config import ALIKE
 from policies.matching import FEATURES
+from policies.vision import PARTS
 
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
@@ -92,6 +93,19 @@ def with_all_additions(model: WebAgentModel, sight: bool = False) -> WebAgentMod
         state = {name: tensor for name, tensor in state.items() if not name.startswith("sight.")}
     wider.load_state_dict(state)
     return wider.to(features.device)
+
+
+@torch.no_grad()
+def with_new_vision(model: WebAgentModel) -> WebAgentModel:
+    """The same network with a fresh ViT and a fresh way from it into the T5.
+
+    Where pictures have said nothing for long, what a ViT gives may be all but the same whatever it sees, and does not
+    become otherwise within a thousand steps; a fresh one's does.
+    """
+    fresh, state = type(model)(model.config), model.state_dict()
+    state |= {name: tensor for name, tensor in fresh.state_dict().items() if name.startswith(PARTS)}
+    fresh.load_state_dict(state)
+    return fresh.to(next(model.parameters()).device)
 
 
 @torch.no_grad()

@@ -48,6 +48,8 @@ class Lanes:
 
         def one(item: T) -> tuple[tuple[Tensor | None, ...], Tensor]:
             loss, figures = work(item)
+            if not loss.requires_grad:  # the ViT alone is trained, and nothing is shown
+                return (None,) * len(self._weights), figures
             return torch.autograd.grad(loss, self._weights, allow_unused=True), figures
 
         done = list(self._pool.map(one, items))

@@ -16,8 +16,10 @@ from peft.tuners.lora import LoraLayer
 
 from policies import checkpoint
 from policies.model import WebAgentModel
+from policies.vision import PARTS
 
 VitTraining = Literal["joint", "frozen", "lora"]
+Trained = Literal["all", "vision"]
 
 T5_LAYERS = ("q", "k", "v", "o", "wi_0", "wi_1", "wo")
 VIT_LAYERS = ("qkv", "attn.proj", "fc1", "fc2")
@@ -25,14 +27,19 @@ ADAPTER = "adapter"
 """Folder of the T5's adapters beside a checkpoint's files."""
 
 
-def adapt(model: WebAgentModel, rank: int, vit: VitTraining) -> None:
+def adapt(model: WebAgentModel, rank: int, vit: VitTraining, trained: Trained = "all") -> None:
     """Settles in place what of a network is trained.
 
     Args:
         model: the network.
         rank: of the adapters; with 0 there are none, and the T5's own weights are trained.
         vit: the ViT's weights are trained too (``joint``), or nothing of it (``frozen``), or adapters (``lora``).
+        trained: with ``vision`` the ViT and its way into the T5, and nothing else: the T5 learns nothing new, and
+            forgets nothing (Tsimpoukelis et al. 2021, Frozen, arXiv 2106.13884).
     """
+    if trained == "vision":
+        for name, weight in model.named_parameters():
+            weight.requires_grad_(name.startswith(PARTS))
     if rank:
         model.t5.requires_grad_(False)
         inject_adapter_in_model(_config(rank, T5_LAYERS), model.t5)

@@ -28,9 +28,9 @@ from policies.checks import check, check_shape
 from policies.config import ModelConfig, ProcessorConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
-from policies.initialise import with_all_additions, with_vocabulary
+from policies.initialise import with_all_additions, with_new_vision, with_vocabulary
 from policies.lanes import Lanes
-from policies.lora import VitTraining, adapt
+from policies.lora import Trained, VitTraining, adapt
 from policies.model import WebAgentModel
 from policies.processor import Example, Processor
 from policies.run import TOKENS, Log, Run
@@ -60,6 +60,9 @@ class TrainConfig:
     new_vocabulary: bool = False
     """Whether a training that begins with another's weights learns a vocabulary from its own data. Words that many
     pages share then take one token, where a vocabulary of other pages cuts them to pieces."""
+    new_vision: bool = False
+    """Whether a training that begins with another's weights has a fresh ViT, such as where pictures have said nothing
+    for so long that what the other's ViT gives is the same whatever it sees."""
     size: str = "mini"
     """Shape of the network where it is trained from scratch."""
     t5: str | None = None
@@ -70,6 +73,9 @@ class TrainConfig:
     """Rank of LoRA adapters that are trained in place of the T5's weights, such as 16; 0 trains the weights."""
     vit_training: VitTraining = "joint"
     """Whether the ViT's weights are trained too, or nothing of it, or LoRA adapters of the same rank."""
+    trained: Trained = "all"
+    """With `vision`, the ViT and its way into the T5 alone: pictures come to say something to a T5 that has learnt
+    without them, which keeps all that it knows."""
     processor: ProcessorConfig = field(default_factory=ProcessorConfig)
     """How observations become numbers; with a pretrained T5 the vocabulary is that T5's."""
     mimetic: bool = True
@@ -164,10 +170,13 @@ def train(config: TrainConfig) -> Path:
 
     # A run begins by writing a checkpoint of step 0. From there on, beginning and resuming are the same.
     if main and not config.resume:
+        torch.manual_seed(entropy(config.seed))  # what an earlier checkpoint lacks begins fresh
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
             check_shape(config, earlier, processor)
             model, knows = with_all_additions(earlier, config.sight > 0), bool(earlier.config.alike)
+            if config.new_vision:
+                model = with_new_vision(model)
             knowing = replace(processor.config, case=True, outcomes=True, amounts=True)
             processor = Processor(knowing, processor.vocabulary)
             if config.new_vocabulary:
@@ -190,11 +199,11 @@ def train(config: TrainConfig) -> Path:
             rows = np.flatnonzero(~held_out(table) & (samples.lengths > 0))
             model.alike.begin((samples.tasks[row], cast(Example, samples.examples[row])) for row in rows)
         torch.manual_seed(entropy(config.seed))
-        adapt(model, config.lora, config.vit_training)
+        adapt(model, config.lora, config.vit_training, config.trained)
         run.save(model, model, new_optimizer(model, config), processor)
     accelerator.wait_for_everyone()
     average, processor = run.restore(device)
-    adapt(average, config.lora, config.vit_training)
+    adapt(average, config.lora, config.vit_training, config.trained)
     model = copy.deepcopy(average).train()
     optimizer = new_optimizer(model, config)
     run.restore_training(model, average, optimizer)
@@ -269,7 +278,8 @@ def train(config: TrainConfig) -> Path:
                         # Gradients travel between devices once a step, with the last pass.
                         with nullcontext() if number == len(work) else accelerator.no_sync(network):
                             loss, figures = losses(blocks)
-                            loss.backward()
+                            if loss.requires_grad:  # not where the ViT alone is trained, and nothing is shown
+                                loss.backward()
                         sums += figures
                 norm, _ = (torch.nn.utils.clip_grad_norm_(part, config.clip) for part in clipped)
                 optimizer.step()

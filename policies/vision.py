@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from policies.config import ModelConfig
 
+PARTS = ("vit.", "image_in.", "frame_embedding.", "sight.")
+"""What a network's weights are called that stand between the screenshots and the T5."""
+
 
 class PatchProjection(nn.Module):
     """A convolution whose steps are as long as its kernel, as one product of matrices: a third less time on a CPU.

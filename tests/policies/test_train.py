@@ -465,6 +465,45 @@ def test_what_is_frozen_stays_and_what_is_ours_is_trained(config, tmp_path, vit)
     assert "vit.patch_embed.proj.weight" not in changed
 
 
+def test_the_vision_alone_is_trained(config, tmp_path):
+    first = train(replace(config, stop_at=1))
+    seeing = replace(config, out=tmp_path / "seeing", init=first, trained="vision", steps=6, image_dropout=0.5, sight=1)
+    folder = train(seeing)
+    before, after = (safetensors.torch.load_file(f / "model.safetensors") for f in (first, folder))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {"vit.patch_embed.proj.weight", "image_in.weight", "frame_embedding.weight"} <= changed
+    assert all(name.startswith(("vit.", "image_in.", "frame_embedding.")) for name in changed)
+    parts = replace(seeing, out=tmp_path / "parts")
+    train(replace(parts, stop_at=4))
+    assert differing(folder, train(replace(parts, resume=True))) == []
+
+
+def test_a_fresh_vit_sees_for_a_t5_that_is_kept(config, tmp_path):
+    first = train(replace(config, stop_at=1))
+    folder = train(replace(config, out=tmp_path / "next", init=first, new_vision=True, lr=0.0, stop_at=1))
+    before, after = (safetensors.torch.load_file(f / "model.safetensors") for f in (first, folder))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {"vit.patch_embed.proj.weight", "image_in.weight"} <= changed
+    assert all(name.startswith(("vit.", "image_in.", "frame_embedding.")) for name in changed)
+    with pytest.raises(TrainError, match="--new-vision goes with --init"):
+        train(replace(config, out=tmp_path / "nothing", new_vision=True))
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"lora": 2}, "leave out --lora"),
+        ({"vit_training": "frozen"}, "leave out --lora and --vit-training"),
+        ({"image": "none"}, "learns from screenshots"),
+        ({"image_dropout": 1.0}, "learns from screenshots"),
+    ],
+)
+def test_the_vision_alone_goes_with_pictures_and_no_adapters(config, other, told):
+    with pytest.raises(TrainError, match=told):
+        train(replace(config, trained="vision", **other))
+    assert not config.out.exists()
+
+
 def test_passes_and_blocks_do_not_change_the_gradient(config, tmp_path, monkeypatch):
     monkeypatch.setitem(SIZES, "tiny", ({**TINY[0], "dropout_rate": 0.0}, *TINY[1:]))
     config = replace(config, steps=1, image_dropout=1.0, bf16=False, warmup=0.0)
