@@ -18,11 +18,11 @@ import torch
 from scipy.sparse import coo_array
 from torch import Tensor, nn
 
-from policies.matching import FEATURES
+from policies.matching import ASKED, FEATURES
 from policies.processor import Example
 
 _SAME = FEATURES.index("same word")
-_IN_TASK, _IN_PAGE = FEATURES.index("in the instruction part"), FEATURES.index("in the page part")
+_IN_PAGE = FEATURES.index("in the page part")
 LIKE_WORD = ("same word", "same word, same case")
 LIKE_ELEMENT = ("name in instruction", "name shares a word")
 """The match features like whose embeddings a later stage begins, where it begins with weights that lack this."""
@@ -53,7 +53,7 @@ class Alike(nn.Module):
         nn.init.normal_(self.word, std=0.5)
         nn.init.normal_(self.element, std=0.5)
 
-    def forward(self, ids: Tensor, features: Tensor, words: Tensor, elements: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, features: Tensor, words: Tensor, elements: Tensor, asked: Tensor) -> Tensor:
         """What is added to each token.
 
         Args:
@@ -61,29 +61,33 @@ class Alike(nn.Module):
             features: uint8 [B, L, F], the match features.
             words: bool [B, L], where a word begins.
             elements: bool [B, L], where an element is that can be acted on.
+            asked: int64 [B, T], where the words of the instruction are, -1 where one has fewer.
 
         Returns:
             float [B, L, d_model].
         """
-        degree = self.degree(ids, features, words)
+        degree = self.degree(ids, features, words, asked)
         # An element has the highest degree among the words from its tag to the next element's.
         owner = elements.cumsum(-1)
         best = torch.zeros_like(degree).scatter_reduce(1, owner, degree, "amax").gather(1, owner) * elements
         degree, best = (torch.where(d > 0, d - _NOT_AT_ALL, 0.0)[..., None] for d in (degree, best))
         return degree * self.word + best * self.element
 
-    def degree(self, ids: Tensor, features: Tensor, words: Tensor) -> Tensor:
+    def degree(self, ids: Tensor, features: Tensor, words: Tensor, asked: Tensor) -> Tensor:
         """How much each word is alike to one of the other part, instruction or page: float [B, L].
 
         About 0.12 is not at all, 1 is the most. It is 0 for what is no word, and for words that the other part has as
         they are.
         """
-        vectors = self.meaning(ids)
-        task, page = words & (features[..., _IN_TASK] != 0), words & (features[..., _IN_PAGE] != 0)
-        pairs = (task[:, :, None] & page[:, None]) | (page[:, :, None] & task[:, None])
-        products = (vectors @ vectors.transpose(1, 2)).masked_fill(~pairs, _FAR)
+        vectors, there = self.meaning(ids), asked >= 0
+        task, page = words & (features[..., ASKED] != 0), words & (features[..., _IN_PAGE] != 0)
+        of_task = vectors.gather(1, asked.clamp(min=0)[..., None].expand(-1, -1, vectors.shape[-1]))
+        products = (of_task @ vectors.transpose(1, 2)).masked_fill(~(there[..., None] & page[:, None]), _FAR)
+        length = ids.shape[1]
+        places = torch.where(there, asked, length)  # what is not there goes behind the end, and away
+        found = nn.functional.pad(products.logsumexp(1), (0, 1)).scatter(1, places, products.logsumexp(2))[:, :length]
         count = task * page.sum(-1, keepdim=True) + page * task.sum(-1, keepdim=True)
-        stands_out = products.logsumexp(-1) - count.clamp(min=1).log()
+        stands_out = found - count.clamp(min=1).log()
         # What is not looked at is far below; there the sigmoid takes long.
         degree = torch.sigmoid((stands_out - _THRESHOLD).clamp(min=_LEAST))
         return torch.where((count > 0) & (features[..., _SAME] == 0), degree, 0.0)
@@ -120,7 +124,7 @@ def _mutual_information(examples: Iterable[tuple[str, Example]], vocabulary: int
         if not example.kinds.size or (place := int(example.positions[0, 0])) < 0:
             continue
         apart = example.words & (example.features[:, _SAME] == 0)
-        asked = set(example.input_ids[apart & (example.features[:, _IN_TASK] != 0)].tolist())
+        asked = set(example.input_ids[apart & (example.features[:, ASKED] != 0)].tolist())
         later = np.flatnonzero(example.verbs[place + 1 :])
         element = slice(place, place + 1 + int(later[0]) if later.size else None)
         acted = set(example.input_ids[element][apart[element]].tolist())

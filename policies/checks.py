@@ -78,6 +78,8 @@ def check_shape(config: TrainConfig, model: WebAgentModel, processor: Processor)
     Raises:
         TrainError: if they do.
     """
+    if config.new_vision and not model.config.vit:
+        raise TrainError("--new-vision: the checkpoint that --init names reads no screenshots; leave the option out")
     default = {field.name: field.default for field in fields(config)}
     has = {"size": _size(model.config), "mimetic": model.config.mimetic, "image_tokens": model.config.image_tokens}
     asked = {name: getattr(config, name) for name in has if getattr(config, name) != default[name]}

@@ -1,6 +1,7 @@
-"""The network in four parts that follow one path whatever they are given, for export to ONNX.
+"""The network in five parts that follow one path whatever they are given, for export to ONNX.
 
     vision    screenshots -> image tokens
+    distance  how far tokens are apart -> what is added to the products of attention
     text      instruction, history and page, after the image tokens -> what the decoder looks at
     step      the decoder's next step -> the logits of some tokens and all places
     offsets   a step's state -> the logits of all offsets
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from policies.measures import COLUMNS, NONE, OFFSETS
 from policies.model import WebAgentModel
 from policies.outputs import Encoded
-from policies.stepping import DecoderSteps, keys_values, run_encoder
+from policies.stepping import DecoderSteps, distance_bias, keys_values, run_encoder
 
 
 class Vision(nn.Module):
@@ -35,14 +36,30 @@ class Vision(nn.Module):
         return self.model.see(frames, which)
 
 
+class Distance(nn.Module):
+    """How far after a query a key is, int64 [N] -> float [heads, N]; see ``stepping.distance_bias``."""
+
+    inputs, outputs = ("away",), ("bias",)
+    table: Tensor
+
+    def __init__(self, model: WebAgentModel):
+        super().__init__()
+        self.register_buffer("table", distance_bias(model.t5).detach())
+
+    def forward(self, away: Tensor) -> Tensor:
+        furthest = self.table.shape[1] // 2
+        return self.table.index_select(1, away.clamp(-furthest, furthest) + furthest)
+
+
 class Text(nn.Module):
     """A batch's text and pictures -> ``Encoded``'s text and keys, and what the decoder's layers ask of them.
 
-    The pictures are float [B, I, d_model], where I may be 0, and the mask is of both, bool [B, I + L]. ``across0`` and
-    so on are keys and values of the layers in turn, float [B, heads, I + L, d_kv] each.
+    The pictures are float [B, I, d_model], where I may be 0; ``bias`` is what is added to the products of attention,
+    float [B, heads, I + L, I + L]: working it out takes such a graph longer than its attention. ``across0`` and so on
+    are keys and values of the layers in turn, float [B, heads, I + L, d_kv] each.
     """
 
-    inputs = ("input_ids", "features", "words", "verbs", "measured", "pictures", "mask")
+    inputs = ("input_ids", "features", "words", "verbs", "measured", "asked", "pictures", "bias")
 
     def __init__(self, model: WebAgentModel):
         super().__init__()
@@ -50,11 +67,13 @@ class Text(nn.Module):
         self.outputs = ("text", "keys", *_states("across", model))
 
     def forward(self, input_ids: Tensor, features: Tensor, words: Tensor, verbs: Tensor, measured: Tensor,
-                pictures: Tensor, mask: Tensor) -> tuple[Tensor, ...]:  # fmt: skip
+                asked: Tensor, pictures: Tensor, bias: Tensor) -> tuple[Tensor, ...]:  # fmt: skip
         model = self.model
         block = {"input_ids": input_ids, "features": features, "words": words, "verbs": verbs, "measured": measured}
-        (inputs,) = model.embed_text(block)
-        (hidden,) = run_encoder(model.t5, [torch.cat([pictures, inputs], 1)], [mask])
+        (inputs,) = model.embed_text(block | {"asked": asked})
+        inputs = torch.cat([pictures, inputs], 1)
+        whole = torch.ones_like(inputs[..., 0], dtype=torch.bool)
+        (hidden,) = run_encoder(model.t5, [inputs], [whole], biases=[bias])
         text = hidden[:, pictures.shape[1] :]
         keys = model.point_key(text) if model.config.copy else text
         return text, keys, *chain(*keys_values(model.t5, hidden))
@@ -119,7 +138,7 @@ class Offsets(nn.Module):
 def graphs(model: WebAgentModel) -> dict[str, nn.Module]:
     """The parts that a network has, by their names; it cannot be saved afterwards."""
     found: dict[str, nn.Module] = {"vision": Vision(model)} if model.config.vit else {}
-    found |= {"text": Text(model), "step": Step(model)}
+    found |= {"distance": Distance(model), "text": Text(model), "step": Step(model)}
     return found | ({"offsets": Offsets(model)} if model.config.copy else {})
 
 
@@ -136,7 +155,9 @@ def sample(model: WebAgentModel, rows: int = 2, length: int = 12, image: int = 5
         "which": torch.arange(rows) % model.config.frames,
         "input_ids": whole, "features": torch.zeros(rows, length, model.config.features, dtype=torch.uint8),
         "words": flags, "verbs": flags.long(), "following": whole, "measured": measured,
+        "asked": torch.arange(6).repeat(rows, 1), "away": torch.arange(-150, 150, 7),
         "pictures": torch.zeros(rows, image, t5.d_model), "mask": torch.ones(rows, image + length, dtype=torch.bool),
+        "bias": torch.randn(rows, t5.num_heads, image + length, image + length),
         "among": torch.arange(4), "token": whole[:, 0], "place": whole[:, 0], "kinds": whole[:, 0],
         "allowed": whole[:, 0] + 1,
         "text": torch.randn(rows, length, t5.d_model),
@@ -152,7 +173,9 @@ def free(name: str) -> tuple[int, ...]:
     """Which dimensions of an input may be any."""
     if name.startswith(("across", "past")):
         return 0, 2
-    alone = ("frames", "which", "among", "token", "place", "kinds", "allowed", "hidden")
+    if name == "bias":
+        return 0, 2, 3
+    alone = ("frames", "which", "among", "token", "place", "kinds", "allowed", "hidden", "away")
     return (0,) if name in alone else (0, 1)
 
 

@@ -18,6 +18,9 @@ from policies.vision import PARTS
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
 
+OVERLOOKED = 0.25
+"""How far out a fresh ViT's tokens begin, beside those of the one before."""
+
 BIAS = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
 
 
@@ -100,10 +103,16 @@ def with_new_vision(model: WebAgentModel) -> WebAgentModel:
     """The same network with a fresh ViT and a fresh way from it into the T5.
 
     Where pictures have said nothing for long, what a ViT gives may be all but the same whatever it sees, and does not
-    become otherwise within a thousand steps; a fresh one's does.
+    become otherwise within a thousand steps; a fresh one's does. What that gives begins around the middle of what the
+    other gives, but nearer to nothing: the T5 has learnt to overlook what lies in that direction, and what pictures
+    say is not small beside it.
     """
     fresh, state = type(model)(model.config), model.state_dict()
+    blank = torch.full((1, model.config.height, model.config.width, 3), 255, dtype=torch.uint8, device=model.device)
+    first = torch.zeros(1, dtype=torch.int64, device=model.device)
+    middle = model.see(blank, first).mean((0, 1)) - model.frame_embedding.weight[0]
     state |= {name: tensor for name, tensor in fresh.state_dict().items() if name.startswith(PARTS)}
+    state["image_in.bias"] = OVERLOOKED * middle
     fresh.load_state_dict(state)
     return fresh.to(next(model.parameters()).device)
 

@@ -66,6 +66,8 @@ apart."""
 
 _F = {name: number for number, name in enumerate(FEATURES)}
 _PLACE, _PLACE_AFTER = _F["place, bit 0"], _F[f"place after {2**PLACE_BITS - 1}, bit 0"]
+ASKED = _F["in the instruction part"]
+"""Which feature marks what the instruction says."""
 PAST = _F["in the history part"]
 """What is told of the past: this feature's units, and ``OF_THE_PAST`` of the others."""
 OF_THE_PAST = [_F[f] for f in ("in history", "acted on", "acted on last", "showed the smallest", "showed the largest")]

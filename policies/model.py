@@ -250,7 +250,7 @@ class WebAgentModel(nn.Module):
         if self.config.match and self.config.alike:
             found = [
                 inputs + self.alike(block["input_ids"], block["features"][..., : self.config.features],
-                                    block["words"], block["verbs"] != 0)
+                                    block["words"], block["verbs"] != 0, block["asked"])
                 for block, inputs in zip(blocks, found, strict=True)
             ]  # fmt: skip
         return found

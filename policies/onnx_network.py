@@ -14,6 +14,7 @@ from policies import checkpoint
 from policies.checkpoint import CheckpointError
 from policies.config import ModelConfig
 from policies.processor import Processor
+from policies.stepping import LONGEST
 from policies.vision import in_places
 
 
@@ -46,6 +47,8 @@ class OnnxNetwork:
         self._inputs = {name: [put.name for put in part.get_inputs()] for name, part in self._parts.items()}
         self._outputs = {name: [put.name for put in part.get_outputs()] for name, part in self._parts.items()}
         width = {put.name: put for put in self._parts["text"].get_inputs()}["pictures"].shape[2]
+        away = np.arange(1 - LONGEST, LONGEST)
+        self._distance = self.run("distance", {"away": away})["bias"]
         self._no_pictures = np.zeros((1, 0, width), np.float32)
         self._no_past = {
             put.name: np.zeros((1, put.shape[1], 0, put.shape[3]), np.float32)
@@ -69,6 +72,19 @@ class OnnxNetwork:
         pictures, shown = in_places(torch.from_numpy(tokens), index, len(mask), frames)
         return pictures.numpy(), np.concatenate([shown.numpy(), mask], 1)
 
+    def bias(self, mask: np.ndarray) -> np.ndarray:
+        """What is added to the products of attention of image and text, float32 [B, heads, S, S].
+
+        Args:
+            mask: bool [B, S], False where there is nothing.
+        """
+        length = mask.shape[1]
+        near = self._distance[:, LONGEST - length : LONGEST + length - 1]
+        bias = np.lib.stride_tricks.sliding_window_view(near, length, axis=1)[None, :, ::-1]
+        if mask.all():
+            return np.broadcast_to(bias, (len(mask), *bias.shape[1:]))
+        return bias + np.where(mask, np.float32(0), np.finfo(np.float32).min)[:, None, None]
+
     def no_past(self, rows: int) -> dict[str, np.ndarray]:
         """What the first step is given of the steps before."""
         return {name: none.repeat(rows, 0) for name, none in self._no_past.items()}
@@ -84,10 +100,11 @@ class OnnxReading:
 
     def __init__(self, network: OnnxNetwork, batch: Mapping[str, Tensor]):
         self._network = network
-        names = ("input_ids", "features", "words", "verbs", "following", "measured")
+        names = ("input_ids", "features", "words", "verbs", "following", "measured", "asked")
         page: dict[str, np.ndarray] = {name: batch[name].numpy() for name in names}
         page["features"] = page["features"][..., : network.config.features]
         page["pictures"], page["mask"] = network.pictures(batch)
+        page["bias"] = network.bias(page["mask"])
         kept = ("words", "verbs", "following", "measured", "mask")
         # What the steps are given: of the pages, and of the step before.
         self._state = {name: page[name] for name in kept} | network.no_past(len(page["mask"]))
@@ -111,10 +128,13 @@ def load(folder: Path | str) -> tuple[OnnxNetwork, Processor]:
     """Reads what ``webagent export`` wrote.
 
     Raises:
-        CheckpointError: if it is not there or not whole, or there is no onnxruntime.
+        CheckpointError: if it is not there or not whole, or an earlier version's, or there is no onnxruntime.
     """
     folder = checkpoint.locate(folder)
-    config = ModelConfig.from_dict(checkpoint.read_config(folder)["model"])
+    written = checkpoint.read_config(folder)
+    config = ModelConfig.from_dict(written["model"])
+    if not {"distance", "text", "step"} <= {*written[checkpoint.PARTS]}:
+        raise CheckpointError(f"{folder} was exported by an earlier version: export it again")
     try:
         return OnnxNetwork(folder, config), Processor.load(folder)
     except ImportError as error:

@@ -21,7 +21,7 @@ from PIL import Image
 from envs.action import DIRECTIONS, PAGE, Action
 from envs.html import Element, parse_html
 from policies.config import ProcessorConfig
-from policies.matching import element_name, match_features
+from policies.matching import ASKED, element_name, match_features
 from policies.measures import NONE, measure
 from policies.page import Unit, page_units, prune
 from policies.points import SIDES, can_tell
@@ -250,11 +250,13 @@ class Processor:
 
         Returns:
             For B examples of at most L tokens and T steps: the arrays of ``Example``, padded; ``attention_mask`` bool
-            [B, L]; ``vocabulary_masks`` bool [kinds, vocabulary]; ``verb_ids`` int64 [verbs]; and where there are
-            images, ``frames`` uint8 [N, H, W, 3] and ``frame_index`` int64 [N], the place example * frames + frame.
+            [B, L]; ``asked`` int64 [B, W], where the words of the instruction are, -1 where one has fewer than W;
+            ``vocabulary_masks`` bool [kinds, vocabulary]; ``verb_ids`` int64 [verbs]; and where there are images,
+            ``frames`` uint8 [N, H, W, 3] and ``frame_index`` int64 [N], the place example * frames + frame.
         """
         length = max(map(len, examples))
         steps = max(len(example.kinds) for example in examples)
+        asked = [np.flatnonzero(example.words & (example.features[:, ASKED] != 0)) for example in examples]
         batch = {
             "input_ids": _pad([e.input_ids for e in examples], length, self.vocabulary.symbols[PAD], np.int64),
             "attention_mask": _pad([np.ones(len(e), bool) for e in examples], length, 0, bool),
@@ -263,6 +265,7 @@ class Processor:
             "following": _pad([e.following for e in examples], length, 0, np.int64),
             "verbs": _pad([e.verbs for e in examples], length, 0, np.int64),
             "measured": _pad([e.measured for e in examples], length, NONE, np.int16),
+            "asked": _pad(asked, max(1, *map(len, asked)), -1, np.int64),
             "vocabulary_masks": torch.from_numpy(self.vocabulary_masks),
             "verb_ids": self._verb_ids,
         }

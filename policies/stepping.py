@@ -220,8 +220,10 @@ class _Pick(torch.autograd.Function):
         return found if left_out is None else found.index_fill_(0, left_out, 0), None, None, None
 
 
-def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks: Sequence[Tensor],
-                products: torch.dtype | None = None) -> list[Tensor]:  # fmt: skip
+def run_encoder(
+    t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks: Sequence[Tensor],
+    products: torch.dtype | None = None, biases: Sequence[Tensor] | None = None,
+) -> list[Tensor]:  # fmt: skip
     """The encoder's output for several blocks of rows, each padded to its own longest.
 
     What concerns a single token is worked out for all of them at once, without padding, and attention block by block.
@@ -232,6 +234,8 @@ def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks:
         inputs: float [B, S, d_model] each, embeddings.
         masks: bool [B, S] each, False where there is nothing.
         products: what is multiplied in; where not given, the type of the weights.
+        biases: float [B, heads, S, S] each, what is added to the products of attention, where somebody else has worked
+            it out from ``distance_bias`` and the masks.
 
     Returns:
         float [B, S, d_model] each.
@@ -240,7 +244,8 @@ def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks:
     first = encoder.block[0].layer[0].SelfAttention
     dtype = products or first.o.weight.dtype
     rows = Packing(masks, dtype)
-    biases = [(_position_bias(first, mask.shape[1]) + _additive(mask)).to(dtype) for mask in rows.masks]
+    if biases is None:
+        biases = [(_position_bias(first, mask.shape[1]) + _additive(mask)).to(dtype) for mask in rows.masks]
     hidden = encoder.dropout(rows.pack(inputs))
     with _multiplying_in(products, hidden.device):
         for block in encoder.block:
@@ -437,6 +442,19 @@ def _position_bias(attention: Any, length: int) -> Tensor:
     # further on by one in each row.
     rows = table[:, None].expand(-1, length, -1).flatten(1)[:, : length * (2 * length - 1)]
     return rows.unflatten(1, (length, 2 * length - 1))[None, ..., length - 1 :]
+
+
+def distance_bias(t5: T5ForConditionalGeneration) -> Tensor:
+    """What the encoder adds to the product of a query and a key, by how far after the query the key is.
+
+    Returns:
+        float [heads, 2 F + 1] for the distances from -F to F, beyond which it stays the same.
+    """
+    encoder: Any = t5.encoder
+    attention = encoder.block[0].layer[0].SelfAttention
+    weight, furthest = attention.relative_attention_bias.weight, attention.relative_attention_max_distance
+    buckets = _buckets(True, weight.shape[0], furthest, weight.device)
+    return weight[buckets[LONGEST - 1 - furthest : LONGEST + furthest]].T
 
 
 @lru_cache(maxsize=64)

@@ -61,7 +61,7 @@ def test_equal_words_other_parts_and_markup_have_no_degree():
     processor = Processor(ProcessorConfig(), OWN)
     page = {"instruction": "Click big", "html": "<div><button ref=0>big</button><b>huge</b></div>", "last_error": ""}
     batch = processor.collate([processor.encode(page, action=Action("click", (0,)))])
-    degree = model(processor).alike.degree(batch["input_ids"], batch["features"], batch["words"])[0]
+    degree = model(processor).alike.degree(batch["input_ids"], batch["features"], batch["words"], batch["asked"])[0]
     words = [
         OWN.decode([token]) if on else ""
         for token, on in zip(batch["input_ids"][0].tolist(), batch["words"][0], strict=True)

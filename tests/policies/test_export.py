@@ -145,6 +145,17 @@ def test_a_folder_that_is_not_whole_or_damaged_says_so(exported, tmp_path, file)
         LearntPolicy.from_checkpoint(folder)
 
 
+def test_one_of_an_earlier_version_is_to_be_exported_again(exported, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(exported, folder)
+    (folder / "distance.onnx").unlink()
+    config = checkpoint.read_config(folder)
+    config[checkpoint.PARTS].remove("distance")
+    checkpoint.write_json(folder / checkpoint.CONFIG, config)
+    with pytest.raises(CheckpointError, match="earlier version: export it again"):
+        LearntPolicy.from_checkpoint(folder)
+
+
 def test_nothing_is_replaced_but_a_checkpoint(source, exported, tmp_path):
     config = ExportConfig(source, str(source))
     with pytest.raises(ExportError, match="is what is exported"):

@@ -485,8 +485,17 @@ def test_a_fresh_vit_sees_for_a_t5_that_is_kept(config, tmp_path):
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert {"vit.patch_embed.proj.weight", "image_in.weight"} <= changed
     assert all(name.startswith(("vit.", "image_in.", "frame_embedding.")) for name in changed)
+    blank = torch.full((1, 210, 160, 3), 255, dtype=torch.uint8)
+    with torch.no_grad():  # it begins where the T5 has learnt to overlook what it is given, but nearer
+        middle = checkpoint.load(first)[0].see(blank, torch.zeros(1, dtype=torch.int64)).mean((0, 1))
+    assert torch.allclose(4 * after["image_in.bias"], middle - before["frame_embedding.weight"][0], atol=1e-4)
     with pytest.raises(TrainError, match="--new-vision goes with --init"):
         train(replace(config, out=tmp_path / "nothing", new_vision=True))
+    model, processor, card = checkpoint.load(first)
+    blind = type(model)(replace(model.config, vit="", vit_args={}))
+    checkpoint.save(tmp_path / "blind", blind, processor, card)
+    with pytest.raises(TrainError, match="reads no screenshots"):
+        train(replace(config, out=tmp_path / "nothing", init=tmp_path / "blind", new_vision=True))
 
 
 @pytest.mark.parametrize(
