@@ -14,7 +14,6 @@ from policies import checkpoint
 from policies.checkpoint import CheckpointError
 from policies.config import ModelConfig
 from policies.processor import Processor
-from policies.stepping import LONGEST
 from policies.vision import in_places
 
 
@@ -47,8 +46,7 @@ class OnnxNetwork:
         self._inputs = {name: [put.name for put in part.get_inputs()] for name, part in self._parts.items()}
         self._outputs = {name: [put.name for put in part.get_outputs()] for name, part in self._parts.items()}
         width = {put.name: put for put in self._parts["text"].get_inputs()}["pictures"].shape[2]
-        away = np.arange(1 - LONGEST, LONGEST)
-        self._distance = self.run("distance", {"away": away})["bias"]
+        self._bias = np.empty((1, 1, 0, 0), np.float32)
         self._no_pictures = np.zeros((1, 0, width), np.float32)
         self._no_past = {
             put.name: np.zeros((1, put.shape[1], 0, put.shape[3]), np.float32)
@@ -79,10 +77,13 @@ class OnnxNetwork:
             mask: bool [B, S], False where there is nothing.
         """
         length = mask.shape[1]
-        near = self._distance[:, LONGEST - length : LONGEST + length - 1]
-        bias = np.lib.stride_tricks.sliding_window_view(near, length, axis=1)[None, :, ::-1]
-        if mask.all():
-            return np.broadcast_to(bias, (len(mask), *bias.shape[1:]))
+        if length > self._bias.shape[-1]:  # that of the longest so far has all shorter ones in its corner
+            near = self.run("distance", {"away": np.arange(1 - length, length)})["bias"]
+            windows = np.lib.stride_tricks.sliding_window_view(near, length, axis=1)
+            self._bias = np.ascontiguousarray(windows[None, :, ::-1])
+        bias = self._bias[..., :length, :length]
+        if len(mask) == 1 and mask.all():
+            return bias
         return bias + np.where(mask, np.float32(0), np.finfo(np.float32).min)[:, None, None]
 
     def no_past(self, rows: int) -> dict[str, np.ndarray]:
