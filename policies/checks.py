@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 POSITIVE = ("steps", "batch_size", "micro_tokens", "eval_every", "eval_episodes", "jobs", "keep", "stop_at")
 NOT_NEGATIVE = ("lora", "lr", "weight_decay", "padding", "sight", "browser_episodes", "save_minutes", "seed", "threads",
                 "loaders")  # fmt: skip
-SHARES = ("warmup", "ema", "borrowed", "history_dropout", "image_dropout")
+SHARES = ("warmup", "ema", "believed", "borrowed", "history_dropout", "image_dropout")
 
 
 def check(config: TrainConfig, processes: int) -> None:

@@ -20,26 +20,26 @@ from policies.model import WebAgentModel
 from policies.outputs import Output, Spread
 from policies.processor import Processor
 
-BELIEVED = 0.2
-"""How likely a teacher has to hold the demonstration's action."""
-
 
 class Teacher:
     """A network that another one learns from.
 
     Args:
         network: the teacher's.
+        believed: how likely it has to hold the demonstration's action.
     """
 
-    def __init__(self, network: WebAgentModel):
+    def __init__(self, network: WebAgentModel, believed: float = 0.2):
         self._network = network.eval().requires_grad_(False)
+        self._highest = -math.log(believed) if believed else math.inf
 
     @classmethod
-    def load(cls, folder: Path, processor: Processor, device: str) -> Teacher:
+    def load(cls, folder: Path, believed: float, processor: Processor, device: str) -> Teacher:
         """Reads a checkpoint.
 
         Args:
             folder: of the checkpoint, or of a run.
+            believed: as above.
             processor: of the network that is to learn.
             device: where both are.
 
@@ -52,7 +52,7 @@ class Teacher:
             raise TrainError(f"--teacher {folder} has another vocabulary: give a policy that has the same by --init")
         if theirs.config != processor.config:
             raise TrainError(f"--teacher {folder} reads pages otherwise: {theirs.config}, not {processor.config}")
-        return cls(network)
+        return cls(network, believed)
 
     def lost(self, output: Output, blocks: Sequence[dict[str, Tensor]]) -> Tensor:
         """What each example loses, float32 [B]: the divergence from the teacher, or the label's.
@@ -66,7 +66,7 @@ class Teacher:
             return output.per_sample_loss
         with torch.no_grad():
             theirs = self._network(*blocks, spread=True)
-        believed = taught & (theirs.per_sample_loss < -math.log(BELIEVED))
+        believed = taught & (theirs.per_sample_loss < self._highest)
         return torch.where(believed, divergence(theirs.spread, output.spread, len(taught)), output.per_sample_loss)
 
 

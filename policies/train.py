@@ -55,6 +55,9 @@ class TrainConfig:
     teacher: Path | None = None
     """Checkpoint, or run, whose whole distribution is learnt wherever it holds the demonstration's action likely. A
     policy that is both this and `init` keeps more of what it can do while it learns other tasks."""
+    believed: float = 0.2
+    """How likely the teacher has to hold an action; 0 believes it whatever was demonstrated, for a policy that should
+    do on the others' pages what the teacher does."""
     labelled: tuple[str, ...] = ()
     """Tasks whose demonstrations are learnt in spite of the teacher, such as those that it does badly."""
     new_vocabulary: bool = False
@@ -218,7 +221,7 @@ def train(config: TrainConfig) -> Path:
     apart = held_out(table)
     usable = data.lengths > 0
     tests = held_out_rows(data, np.flatnonzero(apart & usable), config.eval_episodes)
-    teacher = Teacher.load(config.teacher, processor, str(device)) if config.teacher else None
+    teacher = Teacher.load(config.teacher, config.believed, processor, str(device)) if config.teacher else None
     sampler = TaskSampler(data.tasks, np.flatnonzero(~apart & usable), config.seed, run.sampler, config.shares)
 
     def make(item: tuple[int, np.ndarray]) -> list[list[dict[str, torch.Tensor]]]:
