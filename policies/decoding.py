@@ -139,9 +139,8 @@ def _decode(network: Network, processor: Processor, examples: Sequence[Example],
 def _log_softmax(scores: np.ndarray, open_: np.ndarray) -> np.ndarray:
     """Of each row, over what is open; where nothing is, no number is above minus infinity."""
     scores = np.where(open_, scores, -np.inf)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scores -= scores.max(1, keepdims=True)
-        return scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    scores -= np.maximum(scores.max(1, keepdims=True), NEVER)
+    return scores - np.log(np.maximum(np.exp(scores).sum(1, keepdims=True), 1))  # the highest is 1 of it
 
 
 def _highest(scores: np.ndarray, count: int) -> np.ndarray:

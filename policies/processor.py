@@ -283,7 +283,7 @@ class Processor:
             if frame is not None
         ]  # fmt: skip
         if shown:
-            batch["frame_index"] = torch.tensor([index for index, _ in shown])
+            batch["frame_index"] = torch.from_numpy(np.array([index for index, _ in shown]))
             frames = [fit_frame(frame, self.config.height, self.config.width) for _, frame in shown]
             batch["frames"] = torch.from_numpy(np.stack(frames))
         return batch

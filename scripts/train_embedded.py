@@ -1,12 +1,14 @@
 """Makes the next embedded checkpoint: collect, train, evaluate, write policies/embedded with its model card.
 
     python scripts/train_embedded.py --work runs/embedded
+    python scripts/train_embedded.py --work runs/eyes --new-vision
 
 It begins with the weights of the present one, or from nothing, collects demonstrations of every task, many more of the
 tasks that need them, and, where asked, episodes in which the present one acts and the expert labels what it meets
-(DAgger, Ross et al. 2011). So each time it is run is one more stage of the training. Every part goes on where it
-stopped: the command can be given again after an interruption. What comes out is measured on page seeds that follow from
-the new checkpoint's hash; whether it is better than the one before is for whoever gives the command to judge.
+(DAgger, Ross et al. 2011). So each time it is run is one more stage of the training; with --new-vision one in which
+the T5 stays as it is and a fresh ViT learns to see for it. Every part goes on where it stopped: the command can be
+given again after an interruption. What comes out is measured on page seeds that follow from the new checkpoint's hash;
+whether it is better than the one before is for whoever gives the command to judge.
 """
 
 from __future__ import annotations
@@ -126,6 +128,10 @@ SEEN = {
 """Demonstrations with screenshots of tasks that are solved without: else what the ViT sees there disturbs."""
 
 
+SHAPES = "count-sides"
+"""The task in which only the picture tells."""
+
+
 SHARES = {TASK: 0.03} | {
     "bisect-angle": 0.045, "tic-tac-toe": 0.045, "use-slider-2": 0.045, "count-sides": 0.04, "use-slider": 0.04,
     "count-shape": 0.04, "right-angle": 0.04, "simple-algebra": 0.04, "email-inbox-forward-nl-turk": 0.03,
@@ -163,6 +169,9 @@ class Recipe:
     """Folder of the finished checkpoint."""
     from_nothing: bool = False
     """Begin with fresh weights and a vocabulary of its own, not with the embedded checkpoint."""
+    new_vision: bool = False
+    """Train a fresh ViT for the checkpoint that it begins with, and nothing else: an hour on two cores. Of what
+    follows, only suite, first_seed, recovery and workers count then."""
     suite: str = "browsergym125"
     """Tasks that are learnt."""
     demonstrations: int = 120
@@ -219,10 +228,45 @@ class Recipe:
 
 def main(recipe: Recipe) -> None:
     """Collects, trains, measures."""
-    begun, out = recipe.begins_with(), recipe.work / "run"
-    data = tuple(datasets(recipe, begun))
-    resume = checkpoint.latest(out) is not None
-    publish(recipe, train(replace(recipe.training, data=data, out=out, init=begun, resume=resume)))
+    if recipe.new_vision and recipe.from_nothing:
+        raise SystemExit("--new-vision is for the T5 of a checkpoint: leave out --from-nothing")
+    begun = recipe.begins_with()
+    if recipe.new_vision and begun:
+        publish(recipe, new_eyes(recipe, begun))
+    else:
+        data = tuple(datasets(recipe, begun))
+        publish(recipe, _train(replace(recipe.training, data=data, out=recipe.work / "run", init=begun)))
+
+
+def new_eyes(recipe: Recipe, begun: Path) -> Path:
+    """Trains a fresh ViT for a checkpoint's T5, which stays as it is.
+
+    It learns first where only the picture tells, then among all tasks, where it should not change what the checkpoint
+    does.
+
+    Args:
+        recipe: the settings.
+        begun: the checkpoint.
+
+    Returns:
+        The finished one.
+    """
+    usual = CollectConfig(recipe.work, suite=recipe.suite, workers=recipe.workers, recovery=recipe.recovery)
+    first, second = recipe.first_seed, recipe.first_seed + SEEDS_A_PART
+    shapes = replace(usual, out=recipe.work / SHAPES, tasks=(SHAPES,), episodes=2_000, first_seed=first)
+    pictures = replace(usual, out=recipe.work / "pictures", episodes=75, first_seed=second, shard_episodes=25)
+    data = collect(shapes), collect(pictures)
+    how = TrainConfig(
+        data=data, out=recipe.work / "run", trained="vision", image_dropout=0.0, lr=1e-3, jobs=os.cpu_count() or 1
+    )
+    sees = replace(how, data=data[:1], out=recipe.work / "eyes", init=begun, new_vision=True, sight=1.0)
+    seeing = _train(replace(sees, steps=300, ema=0.98))
+    calm = replace(how, init=seeing, teacher=begun, believed=0.0, labelled=(SHAPES,), shares={SHAPES: 0.15})
+    return _train(replace(calm, borrowed=1.0, steps=1_600, ema=0.995, eval_every=400, eval_episodes=6))
+
+
+def _train(config: TrainConfig) -> Path:
+    return train(replace(config, resume=checkpoint.latest(config.out) is not None))
 
 
 def publish(recipe: Recipe, run: Path) -> None:
