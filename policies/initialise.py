@@ -63,7 +63,7 @@ def _mimetic(model: WebAgentModel) -> None:
 
 
 @torch.no_grad()
-def with_all_additions(model: WebAgentModel, sight: bool = False) -> WebAgentModel:
+def with_all_additions(model: WebAgentModel, sight: bool = False, *, rest: bool = True) -> WebAgentModel:
     """Nearly the same function, with match features, ``alike`` and sums where the model is older than they.
 
     Features begin as long as in a fresh network: those that began at zero were still at a fifth of the others' length
@@ -72,23 +72,24 @@ def with_all_additions(model: WebAgentModel, sight: bool = False) -> WebAgentMod
     Args:
         model: an earlier one.
         sight: whether the lesson of that name is to be taken.
+        rest: whether there is to be anything else. What begins fresh and is not trained then would only disturb.
     """
-    config = replace(
-        model.config, features=len(FEATURES), alike=model.config.alike or ALIKE, measures=True, sums=True, sight=sight
-    )
+    config = replace(model.config, sight=sight)
+    if rest:
+        config = replace(config, features=len(FEATURES), alike=config.alike or ALIKE, measures=True, sums=True)
     if not model.config.match or model.config == config:
         return model
     wider, state = type(model)(config), model.state_dict()
     features = state["feature_embedding.weight"]
     features = torch.cat([features, wider.feature_embedding.weight[:, features.shape[1] :].to(features)], 1)
     state["feature_embedding.weight"] = features
-    if not model.config.alike:
+    if config.alike and not model.config.alike:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("alike.")}
         for name, like in (("alike.word", LIKE_WORD), ("alike.element", LIKE_ELEMENT)):
             state[name] = features[:, [FEATURES.index(feature) for feature in like]].sum(1)
-    if not model.config.measures:
+    if config.measures and not model.config.measures:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("measures.")}
-    if model.config.copy and not model.config.sums:
+    if model.config.copy and config.sums and not model.config.sums:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if ".calculate." in name}
     if sight and not model.config.sight:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("sight.")}

@@ -177,11 +177,14 @@ def train(config: TrainConfig) -> Path:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
             check_shape(config, earlier, processor)
-            model, knows = with_all_additions(earlier, config.sight > 0), bool(earlier.config.alike)
+            everything = config.trained == "all"
+            model = with_all_additions(earlier, config.sight > 0, rest=everything)
+            knows = bool(earlier.config.alike)
             if config.new_vision:
                 model = with_new_vision(model)
-            knowing = replace(processor.config, case=True, outcomes=True, amounts=True)
-            processor = Processor(knowing, processor.vocabulary)
+            if everything:
+                knowing = replace(processor.config, case=True, outcomes=True, amounts=True)
+                processor = Processor(knowing, processor.vocabulary)
             if config.new_vocabulary:
                 before = processor.vocabulary
                 processor = Processor.build(

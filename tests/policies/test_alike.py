@@ -1,5 +1,7 @@
 """Words that are alike: what the degree says, and that it is learnt from choices."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -85,3 +87,10 @@ def test_features_that_an_older_model_did_not_know_begin_as_long_as_the_others()
     known, weights = older.feature_embedding.weight, with_all_additions(older).feature_embedding.weight
     assert torch.equal(weights[:, :-2], known)
     assert (weights[:, -2:].norm(dim=0) / known.norm(dim=0).mean() - 1).abs().max() < 0.5
+
+
+def test_a_model_of_which_the_vision_alone_is_trained_gets_nothing_else_that_is_fresh():
+    older = model(Processor(ProcessorConfig(), OWN), features=len(FEATURES) - 2, alike=0, measures=False, sums=False)
+    seeing = with_all_additions(older, sight=True, rest=False)
+    assert seeing.config == replace(older.config, sight=True)
+    assert all(torch.equal(weight, seeing.get_parameter(name)) for name, weight in older.named_parameters())
