@@ -55,7 +55,7 @@ class Text(nn.Module):
     """A batch's text and pictures -> ``Encoded``'s text and keys, and what the decoder's layers ask of them.
 
     The pictures are float [B, I, d_model], where I may be 0; ``bias`` is what is added to the products of attention,
-    float [B, heads, I + L, I + L]: working it out takes such a graph longer than its attention. ``across0`` and so on
+    float [B, heads, I + L, I + L]: working it out takes such a graph longer than numpy. ``across0`` and so on
     are keys and values of the layers in turn, float [B, heads, I + L, d_kv] each.
     """
 
