@@ -81,11 +81,13 @@ def _decode(network: Network, processor: Processor, examples: Sequence[Example],
         kinds = np.array([int(h.writer.kind) for h in live])
         allowed = np.array([h.writer.allowed for h in live])
         choices = [hypothesis.writer.choices() for hypothesis in live]
-        # Of tokens only those that some hypothesis may take are worked out; mostly they are few.
         may = np.array([allowed_tokens for allowed_tokens, _ in choices])
         among = np.flatnonzero(may.any(0))
-        scores, placed = reading.step(last, kinds, allowed, among, before)
-        parts, open_ = [scores], [may[:, among]]  # of tokens, then places, then offsets
+        # Of tokens only those that some hypothesis may take are worked out, where they are so few that it pays.
+        few = len(among) < may.shape[1] // 8
+        scores, placed = reading.step(last, kinds, allowed, among if few else None, before)
+        # Of tokens, then places, then offsets; a T5 has more rows than its tokenizer has tokens.
+        parts, open_ = [scores[:, : may.shape[1]]], [may[:, among] if few else may]
         if placed is not None:
             fits = placed > NEVER / 2
             for row, (_, copied) in enumerate(choices):
@@ -103,7 +105,8 @@ def _decode(network: Network, processor: Processor, examples: Sequence[Example],
                 open_.append(within)
         logp = _log_softmax(np.concatenate(parts, 1), np.concatenate(open_, 1))
         index = _highest(logp, beams + len(but))
-        first_place, first_offset = len(among), len(among) + (placed.shape[1] if placed is not None else 0)
+        first_place = parts[0].shape[1]
+        first_offset = first_place + (placed.shape[1] if placed is not None else 0)
 
         grown: list[list[tuple[float, int, int]]] = [[] for _ in examples]
         for row, hypothesis in enumerate(live):
@@ -117,7 +120,7 @@ def _decode(network: Network, processor: Processor, examples: Sequence[Example],
                 writer = live[row].writer.fork()
                 token, place = -1, -1
                 if choice < first_place:
-                    token = int(among[choice])
+                    token = int(among[choice]) if few else choice
                 elif choice < first_offset:
                     place = choice - first_place
                 else:

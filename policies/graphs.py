@@ -1,12 +1,14 @@
-"""The network in five parts that follow one path whatever they are given, for export to ONNX.
+"""The network in six parts that follow one path whatever they are given, for export to ONNX.
 
-    vision    screenshots -> image tokens
-    distance  how far tokens are apart -> what is added to the products of attention
-    text      instruction, history and page, after the image tokens -> what the decoder looks at
-    step      the decoder's next step -> the logits of some tokens and all places
-    offsets   a step's state -> the logits of all offsets
+    vision      screenshots -> image tokens
+    distance    how far tokens are apart -> what is added to the products of attention
+    text        instruction, history and page, after the image tokens -> what the decoder looks at
+    step        the decoder's next step -> the logits of a few tokens and all places
+    vocabulary  a step's state -> the logits of all tokens
+    offsets     a step's state -> the logits of all offsets
 
-Only parts that the network has are there. What they compute is the network's own code.
+Only parts that the network has are there. What they compute is the network's own code. What takes a graph of many small
+operations longer than numpy is worked out before: which places a step can point at, what is added by distance.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from torch import Tensor, nn
 
 from policies.measures import COLUMNS, NONE, OFFSETS
 from policies.model import WebAgentModel
-from policies.outputs import Encoded
-from policies.stepping import DecoderSteps, distance_bias, keys_values, run_encoder
+from policies.pointing import Pointing
+from policies.stepping import DecoderSteps, distance_bias, keys_values, prepare, run_encoder
+from policies.vision import PixelPatches
 
 
 class Vision(nn.Module):
@@ -30,33 +33,38 @@ class Vision(nn.Module):
     def __init__(self, model: WebAgentModel):
         super().__init__()
         self.model = model
-        model.vit.patch_embed.proj.become_matrix()
+        size = model.config.height, model.config.width
+        model.vit.patch_embed = PixelPatches(model.vit.patch_embed, model.grid, size, model.pixel_mean, model.pixel_std)
 
     def forward(self, frames: Tensor, which: Tensor) -> Tensor:
-        return self.model.see(frames, which)
+        return self.model.image_tokens(self.model.vit.forward_features(frames), which)
 
 
 class Distance(nn.Module):
-    """How far after a query a key is, int64 [N] -> float [heads, N]; see ``stepping.distance_bias``."""
+    """How far after a query a key is, int64 [N] -> float [heads, N], of what is read and of what is written; see
+    ``stepping.distance_bias``."""
 
-    inputs, outputs = ("away",), ("bias",)
-    table: Tensor
+    inputs, outputs = ("away",), ("read", "written")
 
     def __init__(self, model: WebAgentModel):
         super().__init__()
-        self.register_buffer("table", distance_bias(model.t5).detach())
+        for name, stack in zip(self.outputs, (model.t5.encoder, model.t5.decoder), strict=True):
+            self.register_buffer(f"{name}_table", distance_bias(stack).detach())
 
-    def forward(self, away: Tensor) -> Tensor:
-        furthest = self.table.shape[1] // 2
-        return self.table.index_select(1, away.clamp(-furthest, furthest) + furthest)
+    def forward(self, away: Tensor) -> tuple[Tensor, ...]:
+        tables = [self.get_buffer(f"{name}_table") for name in self.outputs]
+        furthest = [table.shape[1] // 2 for table in tables]
+        return tuple(
+            table.index_select(1, away.clamp(-far, far) + far) for table, far in zip(tables, furthest, strict=True)
+        )
 
 
 class Text(nn.Module):
     """A batch's text and pictures -> ``Encoded``'s text and keys, and what the decoder's layers ask of them.
 
     The pictures are float [B, I, d_model], where I may be 0; ``bias`` is what is added to the products of attention,
-    float [B, heads, I + L, I + L]: working it out takes such a graph longer than numpy. ``across0`` and so on
-    are keys and values of the layers in turn, float [B, heads, I + L, d_kv] each.
+    float [B, heads, I + L, I + L]. ``across0`` and so on are keys and values of the layers in turn, float
+    [B, heads, I + L, d_kv] each.
     """
 
     inputs = ("input_ids", "features", "words", "verbs", "measured", "asked", "pictures", "bias")
@@ -83,30 +91,29 @@ class Step(nn.Module):
     """The next step of R hypotheses.
 
     ``token`` and ``place`` are what each wrote last, int64 [R], -1 for none; ``among`` are the tokens that are scored;
-    ``past0`` and so on are what the step before gave as ``now0`` and so on, at first with nothing in them; the others
-    are of the hypotheses' pages, as ``Text`` took and gave them.
+    ``element``, ``after`` and ``open`` are as in ``policies.pointing``; ``past0`` and so on are what the step before
+    gave as ``now0`` and so on, at first with nothing in them; ``near`` and ``seen`` are what is added to the products
+    with these steps and with the page; the others are of the hypotheses' pages, as ``Text`` gave them.
     """
 
     def __init__(self, model: WebAgentModel):
         super().__init__()
         self.model = model
-        page = "text", "keys", "mask", "words", "following", "verbs", "measured"
         states = *_states("across", model), *_states("past", model)
-        self.inputs = "token", "place", "kinds", "allowed", "among", *page, *states
+        self.inputs = "token", "place", "among", "element", "after", "open", "text", "keys", "seen", "near", *states
         self.outputs = "scores", "places", "hidden", *_states("now", model)
 
-    def forward(self, token: Tensor, place: Tensor, kinds: Tensor, allowed: Tensor, among: Tensor, text: Tensor,
-                keys: Tensor, mask: Tensor, words: Tensor, following: Tensor, verbs: Tensor, measured: Tensor,
+    def forward(self, token: Tensor, place: Tensor, among: Tensor, element: Tensor, after: Tensor, open: Tensor,
+                text: Tensor, keys: Tensor, seen: Tensor, near: Tensor,
                 *states: Tensor) -> tuple[Tensor, ...]:  # fmt: skip
         model = self.model
         pairs = list(zip(states[::2], states[1::2], strict=True))
-        decoder = DecoderSteps(model.t5, pairs[: len(pairs) // 2], mask, pairs[len(pairs) // 2 :])
+        decoder = DecoderSteps(model.t5, pairs[: len(pairs) // 2], seen, pairs[len(pairs) // 2 :], near)
         hidden = decoder(self._written(token, place, text)[:, None])
         scores, places = model.logits(hidden, among)[:, 0], text.new_zeros(text.shape[:2])
         if model.config.copy:
-            page = {"words": words, "following": following, "verbs": verbs, "measured": measured}
-            steps = kinds[:, None], allowed[:, None], place[:, None]
-            places = model.place_scores(hidden, Encoded(text, mask, text, keys), page, *steps)[:, 0]
+            at = Pointing(element[:, None], after[:, None], open[:, None])
+            places = model.place_scores(hidden, keys, at)[:, 0]
         return scores, places, hidden[:, 0], *chain(*decoder.past)
 
     def _written(self, token: Tensor, place: Tensor, text: Tensor) -> Tensor:
@@ -120,6 +127,19 @@ class Step(nn.Module):
         inputs = torch.where((token >= OFFSETS)[:, None], offset, inputs)
         there = text.gather(1, place.clamp(min=0)[:, None, None].expand(-1, 1, text.shape[-1]))[:, 0]
         return torch.where((place >= 0)[:, None], self.model.pointed_in(there), inputs)
+
+
+class Vocabulary(nn.Module):
+    """What ``Step`` gave of R hypotheses -> float [R, vocabulary]."""
+
+    inputs, outputs = ("hidden",), ("logits",)
+
+    def __init__(self, model: WebAgentModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.model.logits(hidden)
 
 
 class Offsets(nn.Module):
@@ -137,17 +157,19 @@ class Offsets(nn.Module):
 
 def graphs(model: WebAgentModel) -> dict[str, nn.Module]:
     """The parts that a network has, by their names; it cannot be saved afterwards."""
+    prepare(model.t5, bf16=False)
     found: dict[str, nn.Module] = {"vision": Vision(model)} if model.config.vit else {}
-    found |= {"distance": Distance(model), "text": Text(model), "step": Step(model)}
+    found |= {"distance": Distance(model), "text": Text(model), "step": Step(model), "vocabulary": Vocabulary(model)}
     return found | ({"offsets": Offsets(model)} if model.config.copy else {})
 
 
 def sample(model: WebAgentModel, rows: int = 2, length: int = 12, image: int = 5, steps: int = 3) -> dict[str, Tensor]:
-    """Something for every input of every part, of sizes that differ from each other."""
+    """Something for every input of every part, of sizes that differ from each other; no tensor twice, which an export
+    would take for one."""
     t5 = model.t5.config
     size = rows, t5.num_heads
     flags = torch.arange(rows * length).view(rows, length) % 3 == 0
-    whole = torch.zeros(rows, length, dtype=torch.int64)
+    whole, number = torch.zeros(rows, length, dtype=torch.int64), torch.arange(rows)
     measured = torch.full((rows, length, len(COLUMNS)), NONE, dtype=torch.int16)
     measured[:, ::2] = 7
     return {
@@ -156,10 +178,11 @@ def sample(model: WebAgentModel, rows: int = 2, length: int = 12, image: int = 5
         "input_ids": whole, "features": torch.zeros(rows, length, model.config.features, dtype=torch.uint8),
         "words": flags, "verbs": flags.long(), "following": whole, "measured": measured,
         "asked": torch.arange(6).repeat(rows, 1), "away": torch.arange(-150, 150, 7),
-        "pictures": torch.zeros(rows, image, t5.d_model), "mask": torch.ones(rows, image + length, dtype=torch.bool),
+        "pictures": torch.zeros(rows, image, t5.d_model), "seen": torch.randn(rows, 1, 1, image + length),
         "bias": torch.randn(rows, t5.num_heads, image + length, image + length),
-        "among": torch.arange(4), "token": whole[:, 0], "place": whole[:, 0], "kinds": whole[:, 0],
-        "allowed": whole[:, 0] + 1,
+        "near": torch.randn(1, t5.num_heads, 1, steps + 1),
+        "among": torch.arange(4), "token": number - 1, "place": 1 - number, "element": number == 0, "after": number + 2,
+        "open": flags, "allowed": number + 1,
         "text": torch.randn(rows, length, t5.d_model),
         "keys": torch.randn(rows, length, (2 if model.config.copy else 1) * t5.d_model),
         "hidden": torch.randn(rows, t5.d_model),
@@ -173,9 +196,11 @@ def free(name: str) -> tuple[int, ...]:
     """Which dimensions of an input may be any."""
     if name.startswith(("across", "past")):
         return 0, 2
+    if name in ("seen", "near"):
+        return (0, 3) if name == "seen" else (3,)
     if name == "bias":
         return 0, 2, 3
-    alone = ("frames", "which", "among", "token", "place", "kinds", "allowed", "hidden", "away")
+    alone = ("frames", "which", "among", "token", "place", "element", "after", "allowed", "hidden", "away")
     return (0,) if name in alone else (0, 1)
 
 

@@ -30,8 +30,9 @@ from transformers.models.t5.modeling_t5 import T5LayerNorm
 from policies.alike import Alike
 from policies.config import ModelConfig
 from policies.initialise import initialise
-from policies.measures import NONE, OFFSETS, Measures, OffsetHead
+from policies.measures import OFFSETS, Measures, OffsetHead
 from policies.outputs import Encoded, Output, Spread
+from policies.pointing import Pointing, pointing
 from policies.reading import TorchReading
 from policies.sight import Sight
 from policies.stepping import RMSNorm, autocast_type, run_decoder, run_encoder
@@ -178,7 +179,8 @@ class WebAgentModel(nn.Module):
         the best place's logit, and whether that place is right. Of each that decides an offset, all offsets' logits."""
         positions = block["positions"]
         before = nn.functional.pad(positions[:, :-1, 0], (1, 0), value=-1)
-        places = self.place_scores(hidden, encoded, block, block["kinds"], block["allowed"], before)[real]
+        at = pointing(block, block["kinds"], block["allowed"], before)
+        places = self.place_scores(hidden, encoded.keys, at)[real]
         positions = positions[real]
         at_right = places.gather(-1, positions.clamp(min=0)).masked_fill(positions < 0, NEVER)
         most, best = places.max(-1)
@@ -269,8 +271,11 @@ class WebAgentModel(nn.Module):
         pixels = (pixels - self.pixel_mean) / self.pixel_std
         height, width = pixels.shape[-2:]
         pixels = nn.functional.pad(pixels, (0, self.grid[1] - width, 0, self.grid[0] - height))
-        patches = self.vit.forward_features(pixels)  # class token first
-        first = self.vit.num_prefix_tokens
+        return self.image_tokens(self.vit.forward_features(pixels), which)
+
+    def image_tokens(self, patches: Tensor, which: Tensor) -> Tensor:
+        """What the T5 gets of what the ViT sees: float [N, tokens of the ViT, width] -> float [N, tokens, d_model]."""
+        first = self.vit.num_prefix_tokens  # class token first
         of_kind = {"local": slice(first, None), "temporal": slice(1), "both": slice(None)}[self.config.image_tokens]
         return self.image_in(patches[:, of_kind]) + self.frame_embedding(which)[:, None]
 
@@ -325,43 +330,31 @@ class WebAgentModel(nn.Module):
         fits = torch.ones_like(may).index_copy(-1, batch["verb_ids"], bits.bool())
         return logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
 
-    def place_scores(self, hidden: Tensor, encoded: Encoded, batch: dict[str, Tensor], kinds: Tensor, allowed: Tensor,
-                     before: Tensor) -> Tensor:  # fmt: skip
+    def place_scores(self, hidden: Tensor, key: Tensor, at: Pointing) -> Tensor:
         """Logits of every place; ``NEVER`` where a step cannot point.
 
         Args:
             hidden: float [B, T, d_model], the decoder's.
-            encoded: what was encoded.
-            batch: what was encoded, as ``Processor.collate`` gives it.
-            kinds: int64 [B, T], what each step decides.
-            allowed: int64 [B, T], bits of the verbs that fit.
-            before: int64 [B, T], the place that the step before points at, or -1.
+            key: float [B, L, 2 d_model], as in ``Encoded``.
+            at: where the steps can point.
 
         Returns:
             float32 [B, T, L].
         """
-        query, key = self.point_query(hidden), encoded.keys
+        query = self.point_query(hidden)
         width = hidden.shape[-1]
         element, word = ((query[..., s] @ key[..., s].transpose(1, 2)).float() * width**-0.5
                          for s in (slice(width), slice(width, None)))  # fmt: skip
-        after = torch.where(before >= 0, batch["following"].gather(1, before.clamp(min=0)), 0)
-        follows = (torch.arange(key.shape[1], device=key.device) == after[..., None]) & (after > 0)[..., None]
-        word = word + self.follow * follows
-        points, tells = ((kinds == Kind.START) | (kinds == Kind.REF))[..., None], (kinds == Kind.POINT)[..., None]
-        copies = ((kinds == Kind.TEXT) | (kinds == Kind.LABEL) | (kinds == Kind.LABELS))[..., None]
-        places = torch.where(points | tells, element, word)
-        open_ = (points & ((batch["verbs"][:, None] & allowed[..., None]) != 0)) | (copies & batch["words"][:, None])
-        open_ |= tells & (batch["measured"][:, None, :, 2] != NONE)
-        return places.masked_fill(~open_, NEVER)
+        follows = (torch.arange(key.shape[1], device=key.device) == at.after[..., None]) & (at.after > 0)[..., None]
+        places = torch.where(at.element[..., None], element, word + self.follow * follows)
+        return torch.where(at.open, places, NEVER)
 
     def logits(self, hidden: Tensor, among: Tensor | None = None) -> Tensor:
-        """The vocabulary's logits, as transformers' T5 computes them; if given, of the tokens ``among`` it alone."""
+        """The vocabulary's logits, as transformers' T5 computes them; if given, of the few tokens ``among`` it."""
         if self.t5.config.scale_decoder_outputs:
             hidden = hidden * self.t5.config.d_model**-0.5
         head = self.t5.lm_head
-        if among is not None and (torch.compiler.is_compiling() or len(among) < len(head.weight) // 8):
-            return hidden @ head.weight.index_select(0, among).T
-        return head(hidden) if among is None else head(hidden)[..., among]
+        return head(hidden) if among is None else hidden @ head.weight.index_select(0, among).T
 
     def parameter_groups(self, lr: float, weight_decay: float = 0.01) -> list[dict[str, Any]]:
         """Groups for AdamW, each with its own ``lr``; a schedule scales them.

@@ -13,8 +13,11 @@ from torch import Tensor
 from policies import checkpoint
 from policies.checkpoint import CheckpointError
 from policies.config import ModelConfig
+from policies.pointing import pointing
 from policies.processor import Processor
 from policies.vision import in_places
+
+_NO_TOKENS = np.empty(0, np.int64)
 
 
 class OnnxNetwork:
@@ -47,6 +50,7 @@ class OnnxNetwork:
         self._outputs = {name: [put.name for put in part.get_outputs()] for name, part in self._parts.items()}
         width = {put.name: put for put in self._parts["text"].get_inputs()}["pictures"].shape[2]
         self._bias = np.empty((1, 1, 0, 0), np.float32)
+        self._near = np.empty((1, 1, 1, 0), np.float32)
         self._no_pictures = np.zeros((1, 0, width), np.float32)
         self._no_past = {
             put.name: np.zeros((1, put.shape[1], 0, put.shape[3]), np.float32)
@@ -78,13 +82,20 @@ class OnnxNetwork:
         """
         length = mask.shape[1]
         if length > self._bias.shape[-1]:  # that of the longest so far has all shorter ones in its corner
-            near = self.run("distance", {"away": np.arange(1 - length, length)})["bias"]
-            windows = np.lib.stride_tricks.sliding_window_view(near, length, axis=1)
+            around = self.run("distance", {"away": np.arange(1 - length, length)})["read"]
+            windows = np.lib.stride_tricks.sliding_window_view(around, length, axis=1)
             self._bias = np.ascontiguousarray(windows[None, :, ::-1])
         bias = self._bias[..., :length, :length]
         if len(mask) == 1 and mask.all():
             return bias
-        return bias + np.where(mask, np.float32(0), np.finfo(np.float32).min)[:, None, None]
+        return bias + seen(mask)
+
+    def near(self, length: int) -> np.ndarray:
+        """What is added to a step's products with the last ``length`` steps, float32 [1, heads, 1, length]."""
+        if length > self._near.shape[-1]:
+            away = np.arange(1 - 2 * length, 1)
+            self._near = self.run("distance", {"away": away})["written"][None, :, None]
+        return self._near[..., self._near.shape[-1] - length :]
 
     def no_past(self, rows: int) -> dict[str, np.ndarray]:
         """What the first step is given of the steps before."""
@@ -106,23 +117,35 @@ class OnnxReading:
         page["features"] = page["features"][..., : network.config.features]
         page["pictures"], page["mask"] = network.pictures(batch)
         page["bias"] = network.bias(page["mask"])
-        kept = ("words", "verbs", "following", "measured", "mask")
         # What the steps are given: of the pages, and of the step before.
+        kept = ("words", "verbs", "following", "measured")
         self._state = {name: page[name] for name in kept} | network.no_past(len(page["mask"]))
-        self._state |= network.run("text", page)
+        self._state |= {"seen": seen(page["mask"])} | network.run("text", page)
 
-    def step(self, last: np.ndarray, kinds: np.ndarray, allowed: np.ndarray, among: np.ndarray,
+    def step(self, last: np.ndarray, kinds: np.ndarray, allowed: np.ndarray, among: np.ndarray | None = None,
              before: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
         if before is not None:
             self._state = {name: value[before] for name, value in self._state.items()}
-        steps = {"token": last[:, 0], "place": last[:, 1], "kinds": kinds, "allowed": allowed, "among": among}
-        found = self._network.run("step", steps | self._state)
+        network = self._network
+        element, after, open_ = pointing(self._state, kinds[:, None], allowed[:, None], last[:, 1:])
+        steps = {
+            "token": last[:, 0], "place": last[:, 1], "among": _NO_TOKENS if among is None else among,
+            "element": element[:, 0], "after": after[:, 0], "open": open_[:, 0],
+            "near": network.near(1 + self._state["past0"].shape[2]),
+        }  # fmt: skip
+        found = network.run("step", steps | self._state)
         self._state |= {name.replace("now", "past"): value for name, value in found.items() if name.startswith("now")}
         self._state["hidden"] = found["hidden"]
-        return found["scores"], found["places"] if self._network.config.copy else None
+        scores = network.run("vocabulary", found)["logits"] if among is None else found["scores"]
+        return scores, found["places"] if network.config.copy else None
 
     def offsets(self, allowed: np.ndarray) -> np.ndarray:
         return self._network.run("offsets", {"allowed": allowed} | self._state)["offsets"]
+
+
+def seen(mask: np.ndarray) -> np.ndarray:
+    """What is added to the products of attention with what may be there, float32 [B, 1, 1, S]; see ``additive``."""
+    return np.where(mask, np.float32(0), np.finfo(np.float32).min)[:, None, None]
 
 
 def load(folder: Path | str) -> tuple[OnnxNetwork, Processor]:
@@ -134,7 +157,7 @@ def load(folder: Path | str) -> tuple[OnnxNetwork, Processor]:
     folder = checkpoint.locate(folder)
     written = checkpoint.read_config(folder)
     config = ModelConfig.from_dict(written["model"])
-    if not {"distance", "text", "step"} <= {*written[checkpoint.PARTS]}:
+    if not {"distance", "text", "step", "vocabulary"} <= {*written[checkpoint.PARTS]}:
         raise CheckpointError(f"{folder} was exported by an earlier version: export it again")
     try:
         return OnnxNetwork(folder, config), Processor.load(folder)

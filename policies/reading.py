@@ -10,7 +10,8 @@ from torch import Tensor
 
 from policies.config import ModelConfig
 from policies.outputs import Encoded
-from policies.stepping import DecoderSteps, keys_values
+from policies.pointing import pointing
+from policies.stepping import DecoderSteps, additive, keys_values
 
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Reading(Protocol):
     """Pages that were read, and R hypotheses about them; at first one of each page."""
 
-    def step(self, last: np.ndarray, kinds: np.ndarray, allowed: np.ndarray, among: np.ndarray,
+    def step(self, last: np.ndarray, kinds: np.ndarray, allowed: np.ndarray, among: np.ndarray | None = None,
              before: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
         """Takes one step.
 
@@ -27,7 +28,7 @@ class Reading(Protocol):
             last: int64 [R, 2], the token and the place that each hypothesis wrote last, -1 for none.
             kinds: int64 [R], what each decides now.
             allowed: int64 [R], bits of the verbs that fit.
-            among: int64 [M], the tokens that some hypothesis may take.
+            among: int64 [M], the few tokens to score; None for all M.
             before: int64 [R], the row of the step before that each goes on from; None where the rows are the same ones.
 
         Returns:
@@ -67,9 +68,9 @@ class TorchReading:
         self._page = {name: batch[name] for name in ("words", "following", "verbs", "measured")}
         (self._encoded,) = model.encode(batch)
         across = keys_values(model.t5, self._encoded.hidden)
-        self._decoder, self._begun = DecoderSteps(model.t5, across, self._encoded.mask), False
+        self._decoder, self._begun = DecoderSteps(model.t5, across, additive(self._encoded.mask)), False
 
-    def step(self, last: np.ndarray, kinds: np.ndarray, allowed: np.ndarray, among: np.ndarray,
+    def step(self, last: np.ndarray, kinds: np.ndarray, allowed: np.ndarray, among: np.ndarray | None = None,
              before: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
         model = self._model
         rows = None if before is None else self._tensor(before)
@@ -81,11 +82,11 @@ class TorchReading:
         (inputs,) = model.decoder_inputs([self._encoded], [token], [place])
         self._begun = True
         self._hidden = self._decoder(inputs[:, -1:], rows)
-        scores = model.logits(self._hidden, self._tensor(among))[:, 0].float().cpu().numpy()
+        scores = model.logits(self._hidden, None if among is None else self._tensor(among))[:, 0].float().cpu().numpy()
         if not model.config.copy:
             return scores, None
-        steps = self._tensor(kinds)[:, None], self._tensor(allowed)[:, None], written[:, 1:]
-        places = model.place_scores(self._hidden, self._encoded, self._page, *steps)
+        at = pointing(self._page, self._tensor(kinds)[:, None], self._tensor(allowed)[:, None], written[:, 1:])
+        places = model.place_scores(self._hidden, self._encoded.keys, at)
         return scores, places[:, 0].cpu().numpy()
 
     def offsets(self, allowed: np.ndarray) -> np.ndarray:

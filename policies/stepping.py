@@ -245,7 +245,7 @@ def run_encoder(
     dtype = products or first.o.weight.dtype
     rows = Packing(masks, dtype)
     if biases is None:
-        biases = [(_position_bias(first, mask.shape[1]) + _additive(mask)).to(dtype) for mask in rows.masks]
+        biases = [(_position_bias(first, mask.shape[1]) + additive(mask)).to(dtype) for mask in rows.masks]
     hidden = encoder.dropout(rows.pack(inputs))
     with _multiplying_in(products, hidden.device):
         for block in encoder.block:
@@ -279,8 +279,8 @@ def run_decoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], steps:
     first = decoder.block[0].layer[0].SelfAttention
     dtype = autocast_type(first.o.weight.device) or first.o.weight.dtype
     rows, source = Packing(steps, dtype), Packing(masks, products or dtype)
-    biases = [(_position_bias(first, step.shape[1]) + _additive(_causal(step))).to(dtype) for step in rows.masks]
-    source_biases = [_additive(mask).to(dtype) for mask in source.masks]
+    biases = [(_position_bias(first, step.shape[1]) + additive(_causal(step))).to(dtype) for step in rows.masks]
+    source_biases = [additive(mask).to(dtype) for mask in source.masks]
     hidden, there = decoder.dropout(rows.pack(inputs)), source.pack(encoded).to(products or dtype)
     for block in decoder.block:
         itself, across, last = block.layer
@@ -316,15 +316,17 @@ class DecoderSteps:
     Args:
         t5: the network.
         across: what ``keys_values`` gave, of R rows.
-        mask: bool [R, S], False where there is nothing.
-        past: of each layer, keys and values of the steps so far, float [R, heads, T, d_kv] each.
+        seen: float [R, 1, 1, S], what ``additive`` gave of where there is something.
+        past: of each layer, keys and values of the T steps so far, float [R, heads, T, d_kv] each.
+        near: float [1, heads, 1, T + 1], what is added to the products with them and with the next one, where somebody
+            else has worked it out from ``distance_bias``.
     """
 
-    def __init__(self, t5: T5ForConditionalGeneration, across: Sequence[tuple[Tensor, Tensor]], mask: Tensor,
-                 past: Sequence[tuple[Tensor, Tensor]] = ()):  # fmt: skip
+    def __init__(self, t5: T5ForConditionalGeneration, across: Sequence[tuple[Tensor, Tensor]], seen: Tensor,
+                 past: Sequence[tuple[Tensor, Tensor]] = (), near: Tensor | None = None):  # fmt: skip
         self._decoder: Any = t5.decoder
         self._heads = t5.config.num_heads
-        self._across, self._mask, self.past = across, _additive(mask), past
+        self._across, self._seen, self.past, self._near = across, seen, past, near
 
     def __call__(self, inputs: Tensor, before: Tensor | None = None) -> Tensor:
         """Takes one step.
@@ -339,10 +341,11 @@ class DecoderSteps:
         if before is not None:
             self.past = [(key[before], value[before]) for key, value in self.past]
             self._across = [(key[before], value[before]) for key, value in self._across]
-            self._mask = self._mask[before]
-        hidden = inputs
-        length = 1 + (self.past[0][0].shape[2] if self.past else 0)
-        bias = _position_bias(self._decoder.block[0].layer[0].SelfAttention, length)[:, :, -1:]
+            self._seen = self._seen[before]
+        hidden, bias, self._near = inputs, self._near, None
+        if bias is None:
+            length = 1 + (self.past[0][0].shape[2] if self.past else 0)
+            bias = _position_bias(self._decoder.block[0].layer[0].SelfAttention, length)[:, :, -1:]
         past: list[tuple[Tensor, Tensor]] = []
         for number, block in enumerate(self._decoder.block):
             itself, across, last = block.layer
@@ -354,7 +357,7 @@ class DecoderSteps:
             hidden = hidden + attention.o(_joined(_hear(query, key, value, bias)))
             attention, (key, value) = across.EncDecAttention, self._across[number]
             query = _split(attention.q(across.layer_norm(hidden)), self._heads)
-            hidden = hidden + attention.o(_joined(_hear(query, key, value, self._mask)))
+            hidden = hidden + attention.o(_joined(_hear(query, key, value, self._seen)))
             hidden = hidden + _feed_forward(last.DenseReluDense, last.layer_norm(hidden))
         self.past = past
         return self._decoder.final_layer_norm(hidden)
@@ -436,24 +439,18 @@ def _position_bias(attention: Any, length: int) -> Tensor:
         not attention.is_decoder, weight.shape[0], attention.relative_attention_max_distance, weight.device
     )
     table = weight.index_select(0, buckets[LONGEST - length : LONGEST + length]).T
-    if not torch.compiler.is_compiling():
-        return table[:, :-1].unfold(1, length, 1).flip(1)[None]
-    # A graph for any length cannot have the unfold. The table over and over, cut to rows that are shorter by one, is
-    # further on by one in each row.
-    rows = table[:, None].expand(-1, length, -1).flatten(1)[:, : length * (2 * length - 1)]
-    return rows.unflatten(1, (length, 2 * length - 1))[None, ..., length - 1 :]
+    return table[:, :-1].unfold(1, length, 1).flip(1)[None]
 
 
-def distance_bias(t5: T5ForConditionalGeneration) -> Tensor:
-    """What the encoder adds to the product of a query and a key, by how far after the query the key is.
+def distance_bias(stack: Any) -> Tensor:
+    """What a T5's encoder, or decoder, adds to the product of a query and a key, by how far after the query the key is.
 
     Returns:
         float [heads, 2 F + 1] for the distances from -F to F, beyond which it stays the same.
     """
-    encoder: Any = t5.encoder
-    attention = encoder.block[0].layer[0].SelfAttention
+    attention = stack.block[0].layer[0].SelfAttention
     weight, furthest = attention.relative_attention_bias.weight, attention.relative_attention_max_distance
-    buckets = _buckets(True, weight.shape[0], furthest, weight.device)
+    buckets = _buckets(not attention.is_decoder, weight.shape[0], furthest, weight.device)
     return weight[buckets[LONGEST - 1 - furthest : LONGEST + furthest]].T
 
 
@@ -470,7 +467,7 @@ def _causal(steps: Tensor) -> Tensor:
     return torch.ones(1, steps.shape[1], steps.shape[1], dtype=torch.bool, device=steps.device).tril()
 
 
-def _additive(mask: Tensor) -> Tensor:
+def additive(mask: Tensor) -> Tensor:
     """What is added to the products of attention, float32 [B, 1, 1 or T, S]: nothing, or so much that nothing is left.
 
     Args:

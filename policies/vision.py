@@ -27,16 +27,48 @@ class PatchProjection(nn.Module):
         super().__init__()
         self.weight, self.bias, self.size = convolution.weight, convolution.bias, convolution.kernel_size
 
-    def become_matrix(self) -> None:
-        """Keeps the weight in the shape in which it is multiplied, for a network that is not saved afterwards."""
-        self.weight = nn.Parameter(self.weight.detach().flatten(1), requires_grad=False)
-
     def forward(self, pixels: Tensor) -> Tensor:
         """float [B, C, H, W] -> float [B, d, H / height, W / width], the patches' projections."""
         (height, width), (batch, channels) = self.size, pixels.shape[:2]
         cut = pixels.unflatten(3, (-1, width)).unflatten(2, (-1, height)).permute(0, 2, 4, 1, 3, 5)
         cut = cut.reshape(batch, *cut.shape[1:3], channels * height * width)
         return nn.functional.linear(cut, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+
+
+class PixelPatches(nn.Module):
+    """The patches' projections of screenshots as they come, for a network that only decides: what makes numbers of
+    pixels is in the weights.
+
+    Args:
+        embed: timm's, with a ``PatchProjection``.
+        grid: height and width of what the ViT sees.
+        size: height and width of the screenshots, which are filled up to that.
+        mean, std: of pixels, float [1, C, 1, 1], 0 to 255; what is filled up is the mean.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, embed: Any, grid: tuple[int, int], size: tuple[int, int], mean: Tensor, std: Tensor):
+        super().__init__()
+        self.patch, self.filled = embed.proj.size, [side - own for side, own in zip(grid, size, strict=True)]
+        self.norm = embed.norm
+        with torch.no_grad():
+            weight = embed.proj.weight / std
+            # Of each patch what the mean makes of the pixels that are there; the others are zero.
+            there = nn.functional.pad(mean.expand(1, -1, *size), (0, self.filled[1], 0, self.filled[0]))
+            bias = -nn.functional.conv2d(there, weight, stride=self.patch).permute(0, 2, 3, 1)
+            if embed.proj.bias is not None:
+                bias = bias + embed.proj.bias
+            self.register_buffer("weight", weight.permute(0, 2, 3, 1).flatten(1).T.contiguous())
+            self.register_buffer("bias", bias.flatten(1, 2))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """uint8 [N, H, W, C] -> float [N, patches, d]."""
+        height, width = self.patch
+        frames = nn.functional.pad(frames, (0, 0, 0, self.filled[1], 0, self.filled[0]))
+        cut = frames.unflatten(2, (-1, width)).unflatten(1, (-1, height)).transpose(2, 3).flatten(3).flatten(1, 2)
+        return self.norm(cut.to(self.weight.dtype) @ self.weight + self.bias)
 
 
 def vit_source(vit: str) -> tuple[str, dict[str, Any]]:

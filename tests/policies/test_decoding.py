@@ -12,7 +12,7 @@ from policies.decoding import decode
 from policies.model import WebAgentModel
 from policies.policy import LearntPolicy
 from policies.processor import Processor
-from policies.stepping import DecoderSteps, keys_values, prepare, without_denormals
+from policies.stepping import DecoderSteps, additive, keys_values, prepare, without_denormals
 from tests.policies.pages import DATE, LOGIN, OWN, PAGES, TABS, TINY, actions
 
 
@@ -112,7 +112,7 @@ def test_steps_equal_the_whole_decoder_also_where_hypotheses_change_places():
     model, _ = parts(0)
     hidden, mask = torch.randn(3, 7, 32), torch.rand(3, 7) > 0.3
     mask[:, 0] = True
-    steps = DecoderSteps(model.t5, keys_values(model.t5, hidden), mask)
+    steps = DecoderSteps(model.t5, keys_values(model.t5, hidden), additive(mask))
     examples, inputs = torch.arange(3), torch.zeros(3, 0, 32)
     for before in (None, torch.tensor([2, 0, 0, 1]), None, torch.tensor([3, 1])):
         if before is not None:

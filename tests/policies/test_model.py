@@ -10,8 +10,10 @@ from envs.action import Action
 from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.decoding import decode
 from policies.model import WebAgentModel, build_t5
+from policies.pointing import pointing
 from policies.processor import Processor, history_item
 from policies.stepping import run_encoder
+from policies.vision import PixelPatches
 from policies.vocabulary import Vocabulary
 from tests.policies.pages import OWN, TABS, TINY, actions
 from tests.policies.t5_folder import write_t5_tokenizer
@@ -232,7 +234,8 @@ def test_scores_leave_open_what_the_page_takes():
     (encoded,) = model.encode(inputs)
     hidden = torch.zeros(*inputs["kinds"].shape, 32)
     before = torch.full_like(inputs["kinds"], -1)
-    scores = model.place_scores(hidden, encoded, inputs, inputs["kinds"], inputs["allowed"], before)
+    at = pointing(inputs, inputs["kinds"], inputs["allowed"], before)
+    scores = model.place_scores(hidden, encoded.keys, at)
     starts = scores[:, 0] > -1e8
     assert torch.equal(starts, inputs["verbs"] != 0)
 
@@ -295,3 +298,17 @@ def test_pretrained_parts_load_by_folder_and_rebuild_from_the_config(tmp_path):
     again.load_state_dict(copy.deepcopy(model.state_dict()))
     inputs = batch(processor)
     assert torch.equal(model.eval()(inputs).loss, again.eval()(inputs).loss)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("bias", [True, False])
+def test_pixels_as_they_come_give_the_patches_of_normalised_ones(bias):
+    model = tiny(pixel_mean=(0.4, 0.5, 0.6), pixel_std=(0.2, 0.25, 0.3)).eval()
+    embed = model.vit.patch_embed
+    if not bias:
+        embed.proj.bias = None
+    frames, which = torch.randint(256, (2, 210, 160, 3), dtype=torch.uint8), torch.tensor([0, 1])
+    wanted = model.see(frames, which)
+    model.vit.patch_embed = PixelPatches(embed, model.grid, (210, 160), model.pixel_mean, model.pixel_std)
+    found = model.image_tokens(model.vit.forward_features(frames), which)
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
