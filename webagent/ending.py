@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,10 +60,19 @@ class Ending:
         return cls(episode, "failure", "wrong")
 
     @classmethod
-    def broken_off(cls, task: str, seed: int, steps: Sequence[Step], error: BaseException) -> Ending:
-        """A run that did not end by itself, after some steps."""
+    def broken_off(cls, task: str, seed: int, steps: Sequence[Step], error: BaseException,
+                   mask: Callable[[str], str] = str) -> Ending:  # fmt: skip
+        """A run that did not end by itself, after some steps.
+
+        Args:
+            task: its name.
+            seed: of the page.
+            steps: what was done.
+            error: what ended it.
+            mask: takes out of the error's text what nobody must read.
+        """
         told = isinstance(error, KeyboardInterrupt | SystemExit)
-        fault = INTERRUPTED if told else " ".join(f"{error}".split()) or type(error).__name__
+        fault = INTERRUPTED if told else " ".join(mask(f"{error}").split()) or type(error).__name__
         raw_reward = steps[-1].raw_reward if steps else 0.0
         episode = Episode(task, seed, list(steps), truncated=True, raw_reward=raw_reward, fault=fault)
         return cls(episode, INTERRUPTED, INTERRUPTED) if told else cls.of(episode, page=False)

@@ -198,7 +198,8 @@ def run(config: RunConfig) -> int:
             if not steps and not isinstance(error, StartPageError):
                 raise
             broken = None if isinstance(error, StartPageError) else error
-            ending = Ending.broken_off(config.task_name or "OpenWeb", config.seed, steps, error)
+            mask = env.secrets.mask if isinstance(env, OpenWebEnv) else str
+            ending = Ending.broken_off(config.task_name or "OpenWeb", config.seed, steps, error, mask)
         seconds = time.monotonic() - start
         _tell(f"{ending.outcome}{': ' + ending.answer if ending.answer else ''}", out, ending.finished)
         url, title = steps[-1].url if steps else config.url, ""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from envs.action import Action
 from webagent.cli import VERBS
-from webagent.run import RunConfig
+from webagent.run import RunConfig, run
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -255,6 +256,31 @@ def test_a_secret_is_in_nothing_that_a_run_writes(tmp_path):
     written = "".join(path.read_text() for path in (tmp_path / "run.json", tmp_path / "trace" / "index.html"))
     assert "hunter22" not in written + done.stdout + done.stderr
     assert "It is {{secret:MY_PASSWORD}} {{secret:MY_PASSWORD}}" in written
+
+
+def test_the_error_that_ends_a_run_is_written_without_the_secret(tmp_path, monkeypatch):
+    class Breaks:
+        acts = 0
+
+        def reset(self):
+            pass
+
+        def act(self, observation):
+            self.acts += 1
+            if self.acts == 2:
+                raise RuntimeError("cannot go on with hunter22")
+            return Action("wait")
+
+    monkeypatch.setenv("MY_PASSWORD", "hunter22")
+    monkeypatch.setattr("webagent.run._policy", lambda config, out: Breaks())
+    (tmp_path / "page.html").write_text("<input autofocus>")
+    url, file = (tmp_path / "page.html").as_uri(), tmp_path / "run.json"
+    task = "{{secret:MY_PASSWORD}}"
+    with pytest.raises(RuntimeError, match="cannot go on"):
+        run(RunConfig(url=url, task=task, policy="random", report=tmp_path / "trace", json=file))
+    outcome = json.loads(file.read_text())
+    assert outcome["fault"] == f"cannot go on with {task}" and len(outcome["steps"]) == 1
+    assert "hunter22" not in file.read_text() + (tmp_path / "trace" / "index.html").read_text()
 
 
 @pytest.mark.parametrize(
