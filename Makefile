@@ -3,6 +3,7 @@
 PYTHON_IN_VENV := .venv/bin/python
 EPISODES ?= 5
 ROUNDS ?= 4
+TEST_WORKERS ?= 6# more than cores: they wait for the browser half of the time
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench-env train-embedded clean
@@ -21,7 +22,7 @@ demo: setup ## the embedded agent on sixteen tasks, with a page of pictures in d
 	.venv/bin/webagent bench --suite thin16 --policy embedded --episodes $(EPISODES) --report demo --pictures 2
 
 test: setup ## all tests, on a real browser
-	$(PYTHON_IN_VENV) -m pytest -q -n logical --maxprocesses 4 --dist worksteal
+	$(PYTHON_IN_VENV) -m pytest -q -n $(TEST_WORKERS) --dist worksteal
 
 lint: .venv/dev-done ## ruff and pyright
 	.venv/bin/ruff check .
