@@ -3,7 +3,7 @@
 PYTHON_IN_VENV := .venv/bin/python
 EPISODES ?= 5
 ROUNDS ?= 4
-TEST_WORKERS ?= 6# more than cores: they wait for the browser half of the time
+TEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench-env train-embedded clean
@@ -21,7 +21,7 @@ setup: ## .venv with all packages, and a Chromium that starts
 demo: setup ## the embedded agent on sixteen tasks, with a page of pictures in demo/ (under 2 minutes)
 	.venv/bin/webagent bench --suite thin16 --policy embedded --episodes $(EPISODES) --report demo --pictures 2
 
-test: setup ## all tests, on a real browser
+test: setup ## all tests, on a real browser; more workers than cores, as they wait for it
 	$(PYTHON_IN_VENV) -m pytest -q -n $(TEST_WORKERS) --dist worksteal
 
 lint: .venv/dev-done ## ruff and pyright
