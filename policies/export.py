@@ -105,9 +105,8 @@ def _write(graph: Any, values: dict[str, torch.Tensor], file: Path) -> None:
     shapes = [dict.fromkeys(free(name), torch.export.Dim.DYNAMIC) for name in graph.inputs]
     inputs = tuple(values[name] for name in graph.inputs)
     with _quiet(), torch.no_grad():
-        graph.eval()(*inputs)  # what it keeps for later calls is made by a real one
         torch.onnx.export(
-            graph, inputs, file, dynamic_shapes=_as_arguments(graph, shapes), dynamo=True,
+            graph.eval(), inputs, file, dynamic_shapes=_as_arguments(graph, shapes), dynamo=True,
             input_names=[*graph.inputs], output_names=[*graph.outputs], opset_version=OPSET, external_data=False,
         )  # fmt: skip
 
