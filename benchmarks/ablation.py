@@ -22,7 +22,8 @@ from data_gen.synthetic import SynthesizeConfig, synthesize
 from policies import checkpoint
 from policies.config import ProcessorConfig
 from policies.images import ImageMode
-from policies.train import TrainConfig, train
+from policies.options import TrainConfig
+from policies.train import train
 from webagent.benchmark import BenchConfig, bench
 from webagent.statistics import mean_interval
 

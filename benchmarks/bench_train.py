@@ -34,9 +34,10 @@ from policies import checkpoint
 from policies.batches import passes
 from policies.data import Samples, TaskSampler, held_out, read_trajectories
 from policies.model import WebAgentModel
+from policies.options import TrainConfig
 from policies.run import TENSORS, TOKENS
 from policies.stepping import multiplies_bf16
-from policies.train import TrainConfig, new_optimizer, schedule, train, with_pictures
+from policies.train import new_optimizer, schedule, train, with_pictures
 
 
 @dataclass(frozen=True)

@@ -7,33 +7,14 @@ Between checkpoints that were trained apart, the mean of the weights is noise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import rich
-import tyro
 
 from policies import card, checkpoint, start_pages
 from policies.checkpoint import CheckpointError, locate
-
-
-@dataclass(frozen=True)
-class AverageConfig:
-    """Average the weights of checkpoints.
-
-    They have to come from one line of training: one begun with the other (`webagent train --init`), or both with the
-    same. The average can be better than each of them, or lose what one has; measure it, on validation seeds.
-
-    examples:
-      webagent average runs/first runs/second --out runs/average
-      webagent average runs/first/step-* --out runs/average    # of a training with --keep 3
-    """
-
-    checkpoints: tyro.conf.Positional[tuple[Path, ...]]
-    """Two or more checkpoints or training runs. The model card is that of the last."""
-    out: Path
-    """Folder of the new checkpoint. One that is there is replaced, but nothing else, and none that is averaged."""
+from policies.options import AverageConfig
 
 
 def average(config: AverageConfig) -> Path:

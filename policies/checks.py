@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
 
 from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.data import TrainError
 from policies.model import WebAgentModel
+from policies.options import TrainConfig
 from policies.processor import Processor
-
-if TYPE_CHECKING:
-    from policies.train import TrainConfig
 
 POSITIVE = ("steps", "batch_size", "micro_tokens", "eval_every", "eval_episodes", "jobs", "keep", "stop_at")
 NOT_NEGATIVE = ("lora", "lr", "weight_decay", "padding", "sight", "browser_episodes", "save_minutes", "seed", "threads",

@@ -13,7 +13,6 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from rich.progress import track
 from policies import checkpoint, start_pages
 from policies.graphs import free, graphs, sample
 from policies.onnx_network import OnnxNetwork
+from policies.options import ExportConfig
 
 OPSET = 23
 """The first in which attention and its norm are one operation each."""
@@ -38,27 +38,6 @@ TOLERANCE = 1e-3
 
 class ExportError(ValueError):
     """An export that cannot be made. The message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class ExportConfig:
-    """Write a policy as ONNX files, with which it decides faster on a CPU.
-
-    The folder is given as any other policy's: `--policy FOLDER`. It cannot be trained on. Needs the packages of
-    `pip install 'webagent[onnx]'`; to decide, onnxruntime alone.
-
-    examples:
-      webagent export --out exported --int8
-      webagent bench --suite thin16 --policy exported
-    """
-
-    out: Path
-    """Folder to write. A checkpoint that is there is replaced, but nothing else."""
-    policy: str = "embedded"
-    """The one that is shipped, or the folder of a checkpoint or a training run."""
-    int8: bool = False
-    """Most weights, and what they are multiplied with, as 8-bit integers: a quarter less time again, and now and then
-    another decision."""
 
 
 def export(config: ExportConfig) -> Path:

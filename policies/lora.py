@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Literal
 
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 
 from policies import checkpoint
 from policies.model import WebAgentModel
+from policies.options import Trained, VitTraining
 from policies.vision import PARTS
-
-VitTraining = Literal["joint", "frozen", "lora"]
-Trained = Literal["all", "vision"]
 
 T5_LAYERS = ("q", "k", "v", "o", "wi_0", "wi_1", "wo")
 VIT_LAYERS = ("qkv", "attn.proj", "fc1", "fc2")

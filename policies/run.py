@@ -8,7 +8,7 @@ import shutil
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +22,9 @@ from policies.card import training_card
 from policies.data import TrainError
 from policies.lora import merged, save_adapter
 from policies.model import WebAgentModel
+from policies.options import TrainConfig
 from policies.processor import Processor
 from policies.tokens import digest
-
-if TYPE_CHECKING:
-    from policies.train import TrainConfig
 
 TENSORS, STATE, LOG, TOKENS, BOARD = "training.safetensors", "training.json", "log.jsonl", "tokens", "tensorboard"
 CHECKPOINT = "step-{:07d}"

@@ -13,9 +13,9 @@ import math
 import time
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -25,13 +25,14 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from policies import checkpoint
 from policies.batches import passes
 from policies.checks import check, check_shape
-from policies.config import ModelConfig, ProcessorConfig
+from policies.config import ModelConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
 from policies.initialise import with_all_additions, with_new_vision, with_vocabulary
 from policies.lanes import Lanes
-from policies.lora import Trained, VitTraining, adapt
+from policies.lora import adapt
 from policies.model import WebAgentModel
+from policies.options import TrainConfig
 from policies.processor import Example, Processor
 from policies.run import TOKENS, Log, Run
 from policies.stepping import multiplies_bf16, without_denormals
@@ -40,112 +41,6 @@ from policies.validate import browser_success, held_out_accuracy, held_out_rows
 
 LOG_EVERY = 20
 """Steps from one line of the log to the next."""
-
-
-@dataclass
-class TrainConfig:
-    """Trains a policy on the successful episodes of datasets."""
-
-    data: tuple[Path, ...]
-    """Folders that `webagent collect` wrote."""
-    out: Path
-    """Folder of the run: checkpoints and logs."""
-    init: Path | None = None
-    """Checkpoint, or run, whose weights and processor the training begins with, such as that of an earlier stage."""
-    teacher: Path | None = None
-    """Checkpoint, or run, whose whole distribution is learnt wherever it holds the demonstration's action likely. A
-    policy that is both this and `init` keeps more of what it can do while it learns other tasks."""
-    believed: float = 0.2
-    """How likely the teacher has to hold an action; 0 believes it whatever was demonstrated, for a policy that should
-    do on the others' pages what the teacher does."""
-    labelled: tuple[str, ...] = ()
-    """Tasks whose demonstrations are learnt in spite of the teacher, such as those that it does badly."""
-    new_vocabulary: bool = False
-    """Whether a training that begins with another's weights learns a vocabulary from its own data. Words that many
-    pages share then take one token, where a vocabulary of other pages cuts them to pieces."""
-    new_vision: bool = False
-    """Whether a training that begins with another's weights has a fresh ViT, such as where pictures have said nothing
-    for so long that what the other's ViT gives is the same whatever it sees."""
-    size: str = "mini"
-    """Shape of the network where it is trained from scratch."""
-    t5: str | None = None
-    """Pretrained Flan-T5, by name or folder, in place of one from scratch; google/flan-t5-base for example."""
-    vit: str | None = None
-    """Pretrained timm ViT, by name or folder, in place of one from scratch; vit_base_patch16_224 for example."""
-    lora: int = 0
-    """Rank of LoRA adapters that are trained in place of the T5's weights, such as 16; 0 trains the weights."""
-    vit_training: VitTraining = "joint"
-    """Whether the ViT's weights are trained too, or nothing of it, or LoRA adapters of the same rank."""
-    trained: Trained = "all"
-    """With `vision`, the ViT and its way into the T5 alone: pictures come to say something to a T5 that has learnt
-    without them, which keeps all that it knows."""
-    processor: ProcessorConfig = field(default_factory=ProcessorConfig)
-    """How observations become numbers; with a pretrained T5 the vocabulary is that T5's."""
-    mimetic: bool = True
-    """Attention heads of a network from scratch begin by looking for their like and for their neighbours."""
-    steps: int = 10_000
-    """Optimizer steps. The learning rate ends at zero there, so a longer training is another training."""
-    batch_size: int = 32
-    """Rows of one optimizer step, over all devices."""
-    micro_tokens: int = 8192
-    """Input tokens of one forward pass, of the several that a step is cut into; bounds the memory."""
-    padding: int = 512
-    """Most padding of each block of like length in a pass. Raise it on a GPU, where a block costs more than its
-    tokens."""
-    lr: float = 6e-4
-    """Highest learning rate."""
-    warmup: float = 0.02
-    """Share of the steps in which the learning rate rises from zero; a cosine takes it back."""
-    weight_decay: float = 0.01
-    """Of AdamW, whose betas are 0.9 and 0.98."""
-    clip: float = 1.0
-    """Longest gradient; that of the head of offsets is clipped by itself."""
-    ema: float = 0.999
-    """Decay of the average of the weights, which is what is evaluated and saved."""
-    image_tokens: Literal["local", "temporal", "both"] = "local"
-    """What a network from scratch gets of each screenshot: a token a patch, one for the whole, or both."""
-    image: ImageMode = "real"
-    """What stands in for the screenshots, to find out what they bring: nothing, white pages or noise."""
-    borrowed: float = 0.0
-    """Share of the samples without screenshots, such as 0.65, that get one of another page of their task. Where most
-    demonstrations have none, it has to be learnt that a picture may say nothing, or what the ViT sees disturbs."""
-    history_dropout: float = 0.0
-    """Share of the samples, such as 0.3, whose past actions are hidden. Where the last action mostly tells the next, as
-    with arrow keys, cloning learns to repeat itself; this makes it look at the page."""
-    sight: float = 0.0
-    """Weight of a second loss, such as 1, by which the ViT learns to tell from the picture alone which element is acted
-    on. Where only the picture tells, cloning alone can stay at chance for thousands of steps."""
-    image_dropout: float = 0.1
-    """Share of steps without screenshots, so that the policy also works without; at 1 none is ever read."""
-    bf16: bool | None = None
-    """Multiply in bfloat16 (autocast), on a CPU in the encoder alone; weights and optimizer stay float32. Where not
-    said: if the hardware does so by itself, since a processor that has to emulate it takes eight times as long."""
-    eval_every: int = 500
-    """Steps from one held-out evaluation, and weighting of the tasks by it, to the next."""
-    eval_episodes: int = 40
-    """Held-out episodes a task; about 3 % of the data are held out."""
-    shares: dict[str, float] = field(default_factory=dict)
-    """Tasks that get a share of the samples whatever their error, such as `--shares synthetic 0.4`; the others get
-    what is left, by their errors."""
-    browser_episodes: int = 0
-    """Episodes a task played in the browser at each evaluation, on validation seeds; takes time and changes nothing."""
-    save_minutes: float = 10.0
-    """Minutes from one checkpoint to the next; one is written at the end in any case."""
-    keep: int = 1
-    """Checkpoints that are kept, the latest ones, such as 3 for `webagent average`."""
-    stop_at: int | None = None
-    """Stop after this step, as though interrupted; --resume goes on."""
-    resume: bool = False
-    """Go on with the run in `out`."""
-    seed: int = 0
-    """Seed of the weights, the rows and the dropout."""
-    threads: int = 0
-    """Processor threads; 0 leaves that to torch. Equal runs need equal numbers."""
-    jobs: int = 1
-    """Processes that tokenise."""
-    loaders: int = 0
-    """Processes that put rows together while the network learns. A CPU needs none: a thread keeps ahead of it. A GPU
-    needs some, such as 12."""
 
 
 @without_denormals()

@@ -30,7 +30,8 @@ from envs import tasks
 from policies import checkpoint, start_pages
 from policies.card import with_results
 from policies.config import ProcessorConfig
-from policies.train import TrainConfig, train
+from policies.options import TrainConfig
+from policies.train import train
 from webagent.agents import EMBEDDED
 from webagent.benchmark import BenchConfig, bench
 from webagent.collection import collect_with

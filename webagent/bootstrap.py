@@ -15,8 +15,7 @@ from rich.table import Table
 
 from data_gen.collect import CollectConfig, collect
 from data_gen.dataset import TRAINING_SEEDS, VALIDATION_SEEDS
-from policies import checkpoint
-from policies.train import TrainConfig, train
+from policies.options import TrainConfig
 from webagent.benchmark import BenchConfig, bench
 from webagent.collection import collect_with
 from webagent.output import UsageError, check_folder_writable, console
@@ -123,6 +122,9 @@ def _gather(config: BootstrapConfig, number: int) -> Path:
 
 
 def _train(config: BootstrapConfig, number: int, datasets: tuple[Path, ...]) -> Path:
+    from policies import checkpoint
+    from policies.train import train
+
     run = config.out / f"run-{number}"
     latest = checkpoint.latest(run)
     if latest is not None and latest.name == f"step-{config.training.steps:07d}":

@@ -1,18 +1,18 @@
 """The command ``webagent``: finds the verb, reads its configuration, runs it.
 
-A verb's code is imported only when the verb is given, so that ``webagent --help`` and ``webagent tasks`` need not wait
-for torch. Exit codes: 0 done; 1 done, and the answer is no (``run`` did not finish its task, ``doctor`` found something
-missing); 2 bad input, said in one line on stderr; 70 anything that nobody foresaw, with its traceback (sysexits'
-EX_SOFTWARE); 130 interrupted. ``run`` has more.
+A verb's code is imported only when the verb is given, and what needs torch only once its options are read, so that no
+``--help`` waits for torch. Exit codes: 0 done; 1 done, and the answer is no (``run`` did not finish its task,
+``doctor`` found something missing); 2 bad input, said in one line on stderr; 70 anything that nobody foresaw, with its
+traceback (sysexits' EX_SOFTWARE); 130 interrupted. ``run`` has more.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
+import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from data_gen.provenance import LAYERS
@@ -20,37 +20,57 @@ from webagent import __version__
 
 
 class Verb(NamedTuple):
-    """Where a verb's configuration (a dataclass) and the function that takes it live."""
+    """Where a verb's configuration, a dataclass, and the function that takes it live: ``module:name``."""
 
-    module: str
     config: str
     function: str
     summary: str
 
 
 VERBS = {
-    "tasks": Verb("webagent.listing", "TasksConfig", "list_tasks", "list the MiniWoB++ tasks and suites"),
+    "tasks": Verb("webagent.listing:TasksConfig", "webagent.listing:list_tasks", "list the MiniWoB++ tasks and suites"),
     "collect": Verb(
-        "webagent.collection", "CollectConfig", "collect_with", "collect trajectories of experts or policies"
+        "data_gen.collect:CollectConfig", "webagent.collection:collect_with",
+        "collect trajectories of experts or policies",
     ),
     "import-demos": Verb(
-        "data_gen.human", "ImportDemosConfig", "import_demos", "turn human demonstrations of MiniWoB++ into a dataset"
+        "data_gen.human:ImportDemosConfig", "data_gen.human:import_demos",
+        "turn human demonstrations of MiniWoB++ into a dataset",
     ),
     "synthesize": Verb(
-        "data_gen.synthetic", "SynthesizeConfig", "synthesize", "make up pages and episodes without a browser"
+        "data_gen.synthetic:SynthesizeConfig", "data_gen.synthetic:synthesize",
+        "make up pages and episodes without a browser",
     ),
-    "data": Verb("webagent.data", "DataConfig", "data", "count what a dataset holds, or show it as pictures"),
-    "train": Verb("policies.train", "TrainConfig", "train", "train a policy on a dataset"),
-    "average": Verb("policies.average", "AverageConfig", "average", "average the weights of checkpoints"),
-    "export": Verb("policies.export", "ExportConfig", "export", "write a policy as ONNX files, which decide faster"),
-    "bootstrap": Verb("webagent.bootstrap", "BootstrapConfig", "bootstrap", "train from a policy's own successes"),
-    "bench": Verb("webagent.benchmark", "BenchConfig", "bench", "measure a policy on MiniWoB++, with a report"),
-    "compare": Verb("webagent.compare", "CompareConfig", "compare", "compare two runs of bench episode by episode"),
-    "run": Verb("webagent.run", "RunConfig", "run", "do one task on a web page or a MiniWoB++ page"),
-    "record": Verb("webagent.record", "RecordConfig", "record", "record what you do on a web page as a demonstration"),
-    "teach": Verb("webagent.teach", "TeachConfig", "teach", "teach a policy a site from a few recorded demonstrations"),
-    "doctor": Verb("webagent.doctor", "DoctorConfig", "doctor", "check this installation and say what is missing"),
-}
+    "data": Verb(
+        "webagent.data:DataConfig", "webagent.data:data", "count what a dataset holds, or show it as pictures"
+    ),
+    "train": Verb("policies.options:TrainConfig", "policies.train:train", "train a policy on a dataset"),
+    "average": Verb(
+        "policies.options:AverageConfig", "policies.average:average", "average the weights of checkpoints"
+    ),
+    "export": Verb(
+        "policies.options:ExportConfig", "policies.export:export", "write a policy as ONNX files, which decide faster"
+    ),
+    "bootstrap": Verb(
+        "webagent.bootstrap:BootstrapConfig", "webagent.bootstrap:bootstrap", "train from a policy's own successes"
+    ),
+    "bench": Verb(
+        "webagent.config:BenchConfig", "webagent.benchmark:bench", "measure a policy on MiniWoB++, with a report"
+    ),
+    "compare": Verb(
+        "webagent.compare:CompareConfig", "webagent.compare:compare", "compare two runs of bench episode by episode"
+    ),
+    "run": Verb("webagent.run:RunConfig", "webagent.run:run", "do one task on a web page or a MiniWoB++ page"),
+    "record": Verb(
+        "webagent.record:RecordConfig", "webagent.record:record", "record what you do on a web page as a demonstration"
+    ),
+    "teach": Verb(
+        "webagent.teach:TeachConfig", "webagent.teach:teach", "teach a policy a site from a few recorded demonstrations"
+    ),
+    "doctor": Verb(
+        "webagent.doctor:DoctorConfig", "webagent.doctor:doctor", "check this installation and say what is missing"
+    ),
+}  # fmt: skip
 
 INTERNAL_ERROR = 70
 
@@ -116,10 +136,8 @@ def _dispatch(words: list[str]) -> int:
     import tyro
 
     verb = VERBS[words[0]]
-    module = importlib.import_module(verb.module)
-    config = tyro.cli(getattr(module, verb.config), prog=f"webagent {words[0]}", args=words[1:])
-    function: Callable[..., object] = getattr(module, verb.function)
-    outcome = function(config)
+    config = tyro.cli(pkgutil.resolve_name(verb.config), prog=f"webagent {words[0]}", args=words[1:])
+    outcome = pkgutil.resolve_name(verb.function)(config)
     return outcome if isinstance(outcome, int) else 0
 
 

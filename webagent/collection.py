@@ -7,8 +7,6 @@ from pathlib import Path
 from data_gen.collect import CollectConfig, Learner, collect
 from webagent.agents import Agent
 
-__all__ = ["CollectConfig", "collect_with"]
-
 
 def collect_with(config: CollectConfig) -> Path:
     """Collects what the configuration's policy does; see ``data_gen.collect.collect``.

@@ -21,6 +21,7 @@ from data_gen.dataset import MANIFEST, DatasetError, DatasetWriter, read_dataset
 from data_gen.files import write_whole
 from data_gen.shards import Row
 from data_gen.synthetic import TASK, SynthesizeConfig, synthesize
+from policies.options import TrainConfig
 from webagent.agents import EMBEDDED
 from webagent.output import UsageError, check_folder_writable, console
 
@@ -102,7 +103,7 @@ def teach(config: TeachConfig, out: Console | None = None) -> Path:
         raise UsageError(f"no successful episode in {config.dataset}: record some with webagent record")
     from policies import checkpoint
     from policies.checks import check
-    from policies.train import TrainConfig, train
+    from policies.train import train
     from webagent.taught import score
 
     start = checkpoint.locate(None if config.init == EMBEDDED else config.init)

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from policies import checkpoint, start_pages
-from policies.average import AverageConfig, average
+from policies.average import average
 from policies.checkpoint import CheckpointError
 from policies.config import ProcessorConfig
 from policies.model import WebAgentModel
+from policies.options import AverageConfig
 from policies.processor import Processor
 from tests.policies.tiny import tiny_config
 

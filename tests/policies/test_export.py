@@ -13,10 +13,11 @@ from data_gen.dataset import VALIDATION_SEEDS
 from envs.action import PAGE_VERBS
 from envs.loop import run_episode
 from policies import checkpoint, export, onnx_network, start_pages
-from policies.average import AverageConfig, average
+from policies.average import average
 from policies.checkpoint import CheckpointError
 from policies.decoding import decode
-from policies.export import ExportConfig, ExportError
+from policies.export import ExportError
+from policies.options import AverageConfig, ExportConfig
 from policies.policy import LearntPolicy
 from policies.steps import PIXEL_VERBS
 from tests.policies.pages import DATE, LOGIN, PAGES

@@ -31,9 +31,10 @@ from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, re
 from policies.images import IMAGE_MODES
 from policies.lanes import Lanes
 from policies.model import build_t5
+from policies.options import TrainConfig
 from policies.processor import Processor
 from policies.tokens import digest
-from policies.train import LOG_EVERY, TrainConfig, train
+from policies.train import LOG_EVERY, train
 from policies.validate import held_out_rows
 from tests.policies.t5_folder import write_t5_tokenizer
 from tests.policies.tiny import TINY

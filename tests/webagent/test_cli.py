@@ -39,25 +39,22 @@ def test_help_lists_every_verb(tmp_path):
     assert all(f"  {name} " in done.stdout and verb.summary in done.stdout for name, verb in VERBS.items())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["tasks", "--names"], ["bench", "--help"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["tasks", "--names"], *([verb, "--help"] for verb in VERBS)], ids=" ".join
+)
 def test_what_needs_no_model_does_not_wait_for_torch(arguments):
     code = f"""
 import sys
 from webagent.cli import main
 try:
-    main({arguments!r})
+    sys.exit(main({arguments!r}))
 finally:
     print([name for name in ("torch", "transformers") if name in sys.modules], file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.stderr == "[]\n"
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb, tmp_path):
-    done = webagent(verb, "--help", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert f"usage: webagent {verb}" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    if arguments[0] in VERBS and "--help" in arguments:
+        assert f"usage: webagent {arguments[0]}" in done.stdout
 
 
 def test_tasks_prints_the_names_of_a_suite(tmp_path):

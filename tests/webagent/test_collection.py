@@ -11,7 +11,7 @@ from data_gen.collect import CollectConfig
 from data_gen.dataset import read_dataset
 from policies.checkpoint import CheckpointError
 from policies.config import ProcessorConfig
-from policies.train import TrainConfig
+from policies.options import TrainConfig
 from webagent.bootstrap import BootstrapConfig, bootstrap
 from webagent.collection import collect_with
 from webagent.output import UsageError
