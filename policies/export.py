@@ -29,7 +29,7 @@ from policies.options import ExportConfig
 OPSET = 23
 """The first in which attention and its norm are one operation each."""
 
-EXACT = ("measures", "point_key", "point_query", "pointed_in", "offset_head", "lm_head", "alike")
+EXACT = ("measures", "point_query", "pointed_in", "offset_head", "lm_head", "alike")
 """Parts of the network whose products stay in float32."""
 
 TOLERANCE = 1e-3

@@ -14,6 +14,7 @@ operations longer than numpy is worked out before: which places a step can point
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from policies.measures import COLUMNS, NONE, OFFSETS
 from policies.model import WebAgentModel
 from policies.pointing import Pointing
-from policies.stepping import DecoderSteps, distance_bias, keys_values, prepare, run_encoder
+from policies.stepping import DecoderSteps, attend, distance_bias, keys_values, project
 from policies.vision import PixelPatches
 
 
@@ -60,11 +61,11 @@ class Distance(nn.Module):
 
 
 class Text(nn.Module):
-    """A batch's text and pictures -> ``Encoded``'s text and keys, and what the decoder's layers ask of them.
+    """A batch's text and pictures -> ``Encoded``'s text, and what the decoder's layers ask of both.
 
     The pictures are float [B, I, d_model], where I may be 0; ``bias`` is what is added to the products of attention,
     float [B, heads, I + L, I + L]. ``across0`` and so on are keys and values of the layers in turn, float
-    [B, heads, I + L, d_kv] each.
+    [B, I + L, heads * d_kv] each.
     """
 
     inputs = ("input_ids", "features", "words", "verbs", "measured", "asked", "pictures", "bias")
@@ -72,19 +73,22 @@ class Text(nn.Module):
     def __init__(self, model: WebAgentModel):
         super().__init__()
         self.model = model
-        self.outputs = ("text", "keys", *_states("across", model))
+        self.outputs = ("text", *_states("across", model))
 
     def forward(self, input_ids: Tensor, features: Tensor, words: Tensor, verbs: Tensor, measured: Tensor,
                 asked: Tensor, pictures: Tensor, bias: Tensor) -> tuple[Tensor, ...]:  # fmt: skip
         model = self.model
         block = {"input_ids": input_ids, "features": features, "words": words, "verbs": verbs, "measured": measured}
         (inputs,) = model.embed_text(block | {"asked": asked})
-        inputs = torch.cat([pictures, inputs], 1)
-        whole = torch.ones_like(inputs[..., 0], dtype=torch.bool)
-        (hidden,) = run_encoder(model.t5, [inputs], [whole], biases=[bias])
-        text = hidden[:, pictures.shape[1] :]
-        keys = model.point_key(text) if model.config.copy else text
-        return text, keys, *chain(*keys_values(model.t5, hidden))
+        encoder: Any = model.t5.encoder
+        hidden = torch.cat([pictures, inputs], 1)
+        for layers in encoder.block:  # as in ``run_encoder``, of one block, with what is added from outside
+            itself, last = layers.layer
+            attention = itself.SelfAttention
+            hidden = hidden + attend(attention, *project(attention, itself.layer_norm(hidden)), bias)
+            hidden = hidden + last.DenseReluDense(last.layer_norm(hidden))
+        hidden = encoder.final_layer_norm(hidden)
+        return hidden[:, pictures.shape[1] :], *chain(*keys_values(model.t5, hidden))
 
 
 class Step(nn.Module):
@@ -100,12 +104,11 @@ class Step(nn.Module):
         super().__init__()
         self.model = model
         states = *_states("across", model), *_states("past", model)
-        self.inputs = "token", "place", "among", "element", "after", "open", "text", "keys", "seen", "near", *states
+        self.inputs = "token", "place", "among", "element", "after", "open", "text", "seen", "near", *states
         self.outputs = "scores", "places", "hidden", *_states("now", model)
 
     def forward(self, token: Tensor, place: Tensor, among: Tensor, element: Tensor, after: Tensor, open: Tensor,
-                text: Tensor, keys: Tensor, seen: Tensor, near: Tensor,
-                *states: Tensor) -> tuple[Tensor, ...]:  # fmt: skip
+                text: Tensor, seen: Tensor, near: Tensor, *states: Tensor) -> tuple[Tensor, ...]:  # fmt: skip
         model = self.model
         pairs = list(zip(states[::2], states[1::2], strict=True))
         decoder = DecoderSteps(model.t5, pairs[: len(pairs) // 2], seen, pairs[len(pairs) // 2 :], near)
@@ -113,7 +116,7 @@ class Step(nn.Module):
         scores, places = model.logits(hidden, among)[:, 0], text.new_zeros(text.shape[:2])
         if model.config.copy:
             at = Pointing(element[:, None], after[:, None], open[:, None])
-            places = model.place_scores(hidden, keys, at)[:, 0]
+            places = model.place_scores(hidden, text, at)[:, 0]
         return scores, places, hidden[:, 0], *chain(*decoder.past)
 
     def _written(self, token: Tensor, place: Tensor, text: Tensor) -> Tensor:
@@ -157,7 +160,7 @@ class Offsets(nn.Module):
 
 def graphs(model: WebAgentModel) -> dict[str, nn.Module]:
     """The parts that a network has, by their names; it cannot be saved afterwards."""
-    prepare(model.t5, bf16=False)
+    model.fold_pointers()
     found: dict[str, nn.Module] = {"vision": Vision(model)} if model.config.vit else {}
     found |= {"distance": Distance(model), "text": Text(model), "step": Step(model), "vocabulary": Vocabulary(model)}
     return found | ({"offsets": Offsets(model)} if model.config.copy else {})
@@ -167,7 +170,6 @@ def sample(model: WebAgentModel, rows: int = 2, length: int = 12, image: int = 5
     """Something for every input of every part, of sizes that differ from each other; no tensor twice, which an export
     would take for one."""
     t5 = model.t5.config
-    size = rows, t5.num_heads
     flags = torch.arange(rows * length).view(rows, length) % 3 == 0
     whole, number = torch.zeros(rows, length, dtype=torch.int64), torch.arange(rows)
     measured = torch.full((rows, length, len(COLUMNS)), NONE, dtype=torch.int16)
@@ -184,18 +186,15 @@ def sample(model: WebAgentModel, rows: int = 2, length: int = 12, image: int = 5
         "among": torch.arange(4), "token": number - 1, "place": 1 - number, "element": number == 0, "after": number + 2,
         "open": flags, "allowed": number + 1,
         "text": torch.randn(rows, length, t5.d_model),
-        "keys": torch.randn(rows, length, (2 if model.config.copy else 1) * t5.d_model),
         "hidden": torch.randn(rows, t5.d_model),
     } | {
-        name: torch.randn(*size, tokens, t5.d_kv)
+        name: torch.randn(rows, tokens, t5.num_heads * t5.d_kv)
         for kind, tokens in (("across", image + length), ("past", steps)) for name in _states(kind, model)
     }  # fmt: skip
 
 
 def free(name: str) -> tuple[int, ...]:
     """Which dimensions of an input may be any."""
-    if name.startswith(("across", "past")):
-        return 0, 2
     if name in ("seen", "near"):
         return (0, 3) if name == "seen" else (3,)
     if name == "bias":

@@ -80,7 +80,7 @@ class WebAgentModel(nn.Module):
         if config.copy:
             self.offset_head = OffsetHead(width, config.sums)
             self.point_query = nn.Linear(width, 2 * width, bias=False)
-            self.point_key = nn.Linear(width, 2 * width, bias=False)
+            self.point_key: Any = nn.Linear(width, 2 * width, bias=False)  # or None, where it only decides
             self.pointed_in = nn.Linear(width, width, bias=False)
             self.follow = nn.Parameter(torch.tensor(2.0))
         initialise(self)
@@ -180,7 +180,7 @@ class WebAgentModel(nn.Module):
         positions = block["positions"]
         before = nn.functional.pad(positions[:, :-1, 0], (1, 0), value=-1)
         at = pointing(block, block["kinds"], block["allowed"], before)
-        places = self.place_scores(hidden, encoded.keys, at)[real]
+        places = self.place_scores(hidden, encoded.text, at)[real]
         positions = positions[real]
         at_right = places.gather(-1, positions.clamp(min=0)).masked_fill(positions < 0, NEVER)
         most, best = places.max(-1)
@@ -208,7 +208,7 @@ class WebAgentModel(nn.Module):
         found = []
         for block, hidden, mask in zip(blocks, run_encoder(self.t5, inputs, masks, products), masks, strict=True):
             text = hidden[:, -block["input_ids"].shape[1] :]
-            found.append(Encoded(hidden, mask, text, self.point_key(text) if self.config.copy else text))
+            found.append(Encoded(hidden, mask, text))
         return found
 
     def _sight(self, embedded: Sequence[tuple[Tensor, Tensor]], blocks: Sequence[dict[str, Tensor]]) -> Tensor | None:
@@ -330,22 +330,32 @@ class WebAgentModel(nn.Module):
         fits = torch.ones_like(may).index_copy(-1, batch["verb_ids"], bits.bool())
         return logits.masked_fill(~(may & (fits | (kinds != Kind.VERB)[..., None])), NEVER)
 
-    def place_scores(self, hidden: Tensor, key: Tensor, at: Pointing) -> Tensor:
+    def fold_pointers(self) -> None:
+        """Makes a network that only decides from now on, in which what a step asks for is compared with the text
+        itself."""
+        if self.config.copy:
+            query, key = (layer.weight.double().unflatten(0, (2, -1)) for layer in (self.point_query, self.point_key))
+            folded = key.transpose(1, 2) @ query
+            self.point_query.weight = nn.Parameter(folded.flatten(0, 1).to(self.point_key.weight.dtype))
+            self.point_key = None
+
+    def place_scores(self, hidden: Tensor, text: Tensor, at: Pointing) -> Tensor:
         """Logits of every place; ``NEVER`` where a step cannot point.
 
         Args:
             hidden: float [B, T, d_model], the decoder's.
-            key: float [B, L, 2 d_model], as in ``Encoded``.
+            text: float [B, L, d_model], as in ``Encoded``.
             at: where the steps can point.
 
         Returns:
             float32 [B, T, L].
         """
-        query = self.point_query(hidden)
         width = hidden.shape[-1]
-        element, word = ((query[..., s] @ key[..., s].transpose(1, 2)).float() * width**-0.5
-                         for s in (slice(width), slice(width, None)))  # fmt: skip
-        follows = (torch.arange(key.shape[1], device=key.device) == at.after[..., None]) & (at.after > 0)[..., None]
+        asked = self.point_query(hidden).split(width, -1)  # for elements, and for words
+        if self.point_key is not None:  # steps are fewer than places: better to take them through its weights
+            asked = [query @ key for query, key in zip(asked, self.point_key.weight.split(width), strict=True)]
+        element, word = ((query @ text.transpose(1, 2)).float() * width**-0.5 for query in asked)
+        follows = (torch.arange(text.shape[1], device=text.device) == at.after[..., None]) & (at.after > 0)[..., None]
         places = torch.where(at.element[..., None], element, word + self.follow * follows)
         return torch.where(at.open, places, NEVER)
 

@@ -53,7 +53,7 @@ class OnnxNetwork:
         self._near = np.empty((1, 1, 1, 0), np.float32)
         self._no_pictures = np.zeros((1, 0, width), np.float32)
         self._no_past = {
-            put.name: np.zeros((1, put.shape[1], 0, put.shape[3]), np.float32)
+            put.name: np.zeros((1, 0, put.shape[2]), np.float32)
             for put in self._parts["step"].get_inputs()
             if put.name.startswith("past")
         }
@@ -131,7 +131,7 @@ class OnnxReading:
         steps = {
             "token": last[:, 0], "place": last[:, 1], "among": _NO_TOKENS if among is None else among,
             "element": element[:, 0], "after": after[:, 0], "open": open_[:, 0],
-            "near": network.near(1 + self._state["past0"].shape[2]),
+            "near": network.near(1 + self._state["past0"].shape[1]),
         }  # fmt: skip
         found = network.run("step", steps | self._state)
         self._state |= {name.replace("now", "past"): value for name, value in found.items() if name.startswith("now")}

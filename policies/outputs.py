@@ -44,5 +44,3 @@ class Encoded(NamedTuple):
     """bool [B, I + L], False where there is nothing."""
     text: Tensor
     """float [B, L, d_model], the text's part of ``hidden``."""
-    keys: Tensor
-    """float [B, L, 2 d_model], what the pointer head compares with, for elements and for words; ``text`` without it."""

@@ -71,6 +71,7 @@ class LearntPolicy:
             return cls(network, processor, image=image, beams=beams, verbs=verbs)
         model, processor, _ = checkpoint.load(folder, device)
         prepare(model.t5, multiplies_bf16(torch.device(device)) if bf16 is None else bf16)
+        model.fold_pointers()
         return cls(model, processor, image=image, beams=beams, verbs=verbs)
 
     def reset(self) -> None:

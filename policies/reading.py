@@ -86,7 +86,7 @@ class TorchReading:
         if not model.config.copy:
             return scores, None
         at = pointing(self._page, self._tensor(kinds)[:, None], self._tensor(allowed)[:, None], written[:, 1:])
-        places = model.place_scores(self._hidden, self._encoded.keys, at)
+        places = model.place_scores(self._hidden, self._encoded.text, at)
         return scores, places[:, 0].cpu().numpy()
 
     def offsets(self, allowed: np.ndarray) -> np.ndarray:

@@ -220,10 +220,8 @@ class _Pick(torch.autograd.Function):
         return found if left_out is None else found.index_fill_(0, left_out, 0), None, None, None
 
 
-def run_encoder(
-    t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks: Sequence[Tensor],
-    products: torch.dtype | None = None, biases: Sequence[Tensor] | None = None,
-) -> list[Tensor]:  # fmt: skip
+def run_encoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], masks: Sequence[Tensor],
+                products: torch.dtype | None = None) -> list[Tensor]:  # fmt: skip
     """The encoder's output for several blocks of rows, each padded to its own longest.
 
     What concerns a single token is worked out for all of them at once, without padding, and attention block by block.
@@ -234,8 +232,6 @@ def run_encoder(
         inputs: float [B, S, d_model] each, embeddings.
         masks: bool [B, S] each, False where there is nothing.
         products: what is multiplied in; where not given, the type of the weights.
-        biases: float [B, heads, S, S] each, what is added to the products of attention, where somebody else has worked
-            it out from ``distance_bias`` and the masks.
 
     Returns:
         float [B, S, d_model] each.
@@ -244,14 +240,13 @@ def run_encoder(
     first = encoder.block[0].layer[0].SelfAttention
     dtype = products or first.o.weight.dtype
     rows = Packing(masks, dtype)
-    if biases is None:
-        biases = [(_position_bias(first, mask.shape[1]) + additive(mask)).to(dtype) for mask in rows.masks]
+    biases = [(_position_bias(first, mask.shape[1]) + additive(mask)).to(dtype) for mask in rows.masks]
     hidden = encoder.dropout(rows.pack(inputs))
     with _multiplying_in(products, hidden.device):
         for block in encoder.block:
             itself, last = block.layer
-            query, key, value = _project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
-            hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, query, rows, key, value, biases))
+            query, key, value = project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
+            hidden = hidden + itself.dropout(_attend_rows(itself.SelfAttention, rows, query, rows, key, value, biases))
             hidden = hidden + last.dropout(_feed_forward(last.DenseReluDense, last.layer_norm(hidden).to(dtype)))
     return rows.cut(rows.unpack(encoder.dropout(encoder.final_layer_norm(hidden))))
 
@@ -284,18 +279,18 @@ def run_decoder(t5: T5ForConditionalGeneration, inputs: Sequence[Tensor], steps:
     hidden, there = decoder.dropout(rows.pack(inputs)), source.pack(encoded).to(products or dtype)
     for block in decoder.block:
         itself, across, last = block.layer
-        query, key, value = _project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
-        hidden = hidden + itself.dropout(_attend(itself.SelfAttention, rows, query, rows, key, value, biases))
+        query, key, value = project(itself.SelfAttention, itself.layer_norm(hidden).to(dtype))
+        hidden = hidden + itself.dropout(_attend_rows(itself.SelfAttention, rows, query, rows, key, value, biases))
         attention = across.EncDecAttention
         query = attention.q(across.layer_norm(hidden).to(dtype))
         with _multiplying_in(products, there.device):
             key, value = attention.k(there).to(dtype), attention.v(there).to(dtype)
-        hidden = hidden + across.dropout(_attend(attention, rows, query, source, key, value, source_biases))
+        hidden = hidden + across.dropout(_attend_rows(attention, rows, query, source, key, value, source_biases))
         hidden = hidden + last.dropout(_feed_forward(last.DenseReluDense, last.layer_norm(hidden).to(dtype)))
     return rows.cut(rows.unpack(decoder.dropout(decoder.final_layer_norm(hidden))))
 
 
-def keys_values(t5: T5ForConditionalGeneration, hidden: Tensor) -> list[tuple[Tensor, Tensor]]:
+def keys_values(t5: T5ForConditionalGeneration, hidden: Tensor) -> list[Sequence[Tensor]]:
     """What the decoder's steps ask of the encoder's output: of each layer, keys and values.
 
     Args:
@@ -303,11 +298,10 @@ def keys_values(t5: T5ForConditionalGeneration, hidden: Tensor) -> list[tuple[Te
         hidden: float [B, S, d_model], the encoder's output.
 
     Returns:
-        float [B, heads, S, d_kv] each.
+        float [B, S, heads * d_kv] each.
     """
     decoder: Any = t5.decoder
-    pairs = (_keys_values(block.layer[1].EncDecAttention, hidden) for block in decoder.block)
-    return [(_split(key, t5.config.num_heads), _split(value, t5.config.num_heads)) for key, value in pairs]
+    return [_keys_values(block.layer[1].EncDecAttention, hidden) for block in decoder.block]
 
 
 class DecoderSteps:
@@ -317,15 +311,14 @@ class DecoderSteps:
         t5: the network.
         across: what ``keys_values`` gave, of R rows.
         seen: float [R, 1, 1, S], what ``additive`` gave of where there is something.
-        past: of each layer, keys and values of the T steps so far, float [R, heads, T, d_kv] each.
+        past: of each layer, keys and values of the T steps so far, float [R, T, heads * d_kv] each.
         near: float [1, heads, 1, T + 1], what is added to the products with them and with the next one, where somebody
             else has worked it out from ``distance_bias``.
     """
 
-    def __init__(self, t5: T5ForConditionalGeneration, across: Sequence[tuple[Tensor, Tensor]], seen: Tensor,
-                 past: Sequence[tuple[Tensor, Tensor]] = (), near: Tensor | None = None):  # fmt: skip
+    def __init__(self, t5: T5ForConditionalGeneration, across: Sequence[Sequence[Tensor]], seen: Tensor,
+                 past: Sequence[Sequence[Tensor]] = (), near: Tensor | None = None):  # fmt: skip
         self._decoder: Any = t5.decoder
-        self._heads = t5.config.num_heads
         self._across, self._seen, self.past, self._near = across, seen, past, near
 
     def __call__(self, inputs: Tensor, before: Tensor | None = None) -> Tensor:
@@ -339,31 +332,30 @@ class DecoderSteps:
             float [R, 1, d_model], the decoder's output.
         """
         if before is not None:
-            self.past = [(key[before], value[before]) for key, value in self.past]
-            self._across = [(key[before], value[before]) for key, value in self._across]
+            self.past, self._across = ([[tensor[before] for tensor in pair] for pair in pairs]
+                                       for pairs in (self.past, self._across))  # fmt: skip
             self._seen = self._seen[before]
         hidden, bias, self._near = inputs, self._near, None
         if bias is None:
-            length = 1 + (self.past[0][0].shape[2] if self.past else 0)
+            length = 1 + (self.past[0][0].shape[1] if self.past else 0)
             bias = _position_bias(self._decoder.block[0].layer[0].SelfAttention, length)[:, :, -1:]
-        past: list[tuple[Tensor, Tensor]] = []
+        past: list[Sequence[Tensor]] = []
         for number, block in enumerate(self._decoder.block):
             itself, across, last = block.layer
             attention = itself.SelfAttention
-            query, key, value = (_split(p, self._heads) for p in _project(attention, itself.layer_norm(hidden)))
+            query, key, value = project(attention, itself.layer_norm(hidden))
             if self.past:
-                key, value = (torch.cat(pair, 2) for pair in zip(self.past[number], (key, value), strict=True))
+                key, value = (torch.cat(pair, 1) for pair in zip(self.past[number], (key, value), strict=True))
             past.append((key, value))
-            hidden = hidden + attention.o(_joined(_hear(query, key, value, bias)))
+            hidden = hidden + attend(attention, query, key, value, bias)
             attention, (key, value) = across.EncDecAttention, self._across[number]
-            query = _split(attention.q(across.layer_norm(hidden)), self._heads)
-            hidden = hidden + attention.o(_joined(_hear(query, key, value, self._seen)))
+            hidden = hidden + attend(attention, attention.q(across.layer_norm(hidden)), key, value, self._seen)
             hidden = hidden + _feed_forward(last.DenseReluDense, last.layer_norm(hidden))
         self.past = past
         return self._decoder.final_layer_norm(hidden)
 
 
-def _project(attention: Any, hidden: Tensor) -> Sequence[Tensor]:
+def project(attention: Any, hidden: Tensor) -> Sequence[Tensor]:
     """Queries, keys and values of an attention to itself."""
     if "qkv" in attention._buffers:
         return nn.functional.linear(hidden, attention.qkv).chunk(3, -1)
@@ -387,7 +379,20 @@ def _feed_forward(dense: Any, hidden: Tensor) -> Tensor:
     return dense(hidden)
 
 
-def _attend(attention: Any, rows: Packing, query: Tensor, source: Packing, key: Tensor, value: Tensor,
+def attend(attention: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """Attention of [B, T, heads * d_kv] to [B, S, heads * d_kv], and what is made of it: [B, T, d_model].
+
+    ONNX has one operation for heads side by side, which need not be moved for it then.
+    """
+    heads = attention.n_heads
+    if torch.onnx.is_in_onnx_export():
+        how = {"scale": 1.0, "q_num_heads": heads, "kv_num_heads": heads}
+        return attention.o(torch.onnx.ops.attention(query, key, value, bias, **how)[0])
+    query, key, value = (_split(part, heads) for part in (query, key, value))
+    return attention.o(_joined(_hear(query, key, value, bias)))
+
+
+def _attend_rows(attention: Any, rows: Packing, query: Tensor, source: Packing, key: Tensor, value: Tensor,
             biases: Sequence[Tensor]) -> Tensor:  # fmt: skip
     """Attention of packed rows [N, d_model] to the packed rows of ``source``, of the same blocks."""
     heads, dropout = attention.n_heads, attention.dropout * attention.training

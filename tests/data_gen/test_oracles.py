@@ -41,10 +41,10 @@ def test_every_entry_names_a_task_and_a_reason_where_it_is_privileged():
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Path:
+def dataset(once) -> Path:
     """Some episodes of every oracle, in the browser."""
-    folder = tmp_path_factory.mktemp("oracles") / "data"
-    return collect(CollectConfig(folder, tasks=tuple(oracles.names()), episodes=EPISODES, first_seed=FIRST_SEED))
+    settings = {"tasks": tuple(oracles.names()), "episodes": EPISODES, "first_seed": FIRST_SEED}
+    return once("oracles", lambda folder: collect(CollectConfig(folder, **settings)))
 
 
 @pytest.mark.parametrize("task", oracles.names())

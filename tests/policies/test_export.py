@@ -25,19 +25,20 @@ from tests.policies.test_decoding import check, parts
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    model, processor = parts(1)
-    for parameter in model.parameters():  # an offset head that is fresh says the same of everything
-        parameter.data += 0.05 * torch.randn_like(parameter)
-    folder = tmp_path_factory.mktemp("export") / "source"
-    checkpoint.save(folder, model, processor, "# A policy\n")
-    start_pages.write(folder, np.arange(3, dtype=np.uint64))
-    return folder
+def source(once):
+    def make(folder):
+        model, processor = parts(1)
+        for parameter in model.parameters():  # an offset head that is fresh says the same of everything
+            parameter.data += 0.05 * torch.randn_like(parameter)
+        checkpoint.save(folder, model, processor, "# A policy\n")
+        start_pages.write(folder, np.arange(3, dtype=np.uint64))
+
+    return once("source", make)
 
 
 @pytest.fixture(scope="module")
-def exported(source):
-    return export.export(ExportConfig(source.with_name("exported"), str(source)))
+def exported(once, source):
+    return once("exported", lambda folder: export.export(ExportConfig(folder, str(source))))
 
 
 def examples(processor):
@@ -81,8 +82,8 @@ def test_the_published_network_can_be_exported_too(tmp_path):
         assert one.action == other.action and one.score == pytest.approx(other.score, abs=1e-3)
 
 
-def test_with_8_bits_it_is_smaller_and_decides_nearly_the_same(source, exported, written_before):
-    folder = export.export(ExportConfig(source.with_name("int8"), str(source), int8=True))
+def test_with_8_bits_it_is_smaller_and_decides_nearly_the_same(source, exported, written_before, tmp_path):
+    folder = export.export(ExportConfig(tmp_path / "int8", str(source), int8=True))
     model, processor, _ = checkpoint.load(source)
     network, _ = onnx_network.load(folder)
     given = examples(processor)

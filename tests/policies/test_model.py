@@ -235,7 +235,7 @@ def test_scores_leave_open_what_the_page_takes():
     hidden = torch.zeros(*inputs["kinds"].shape, 32)
     before = torch.full_like(inputs["kinds"], -1)
     at = pointing(inputs, inputs["kinds"], inputs["allowed"], before)
-    scores = model.place_scores(hidden, encoded.keys, at)
+    scores = model.place_scores(hidden, encoded.text, at)
     starts = scores[:, 0] > -1e8
     assert torch.equal(starts, inputs["verbs"] != 0)
 
