@@ -19,14 +19,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import safetensors
 import safetensors.torch
 import torch
 
 from policies.config import ModelConfig
-from policies.model import WebAgentModel
 from policies.processor import Processor
+
+if TYPE_CHECKING:
+    from policies.model import WebAgentModel
 
 FORMAT = 2
 """Version of the folder's layout and of the names of its tensors."""
@@ -93,6 +96,8 @@ def load(folder: Path | str | None = None, device: str = "cpu") -> tuple[WebAgen
         raise CheckpointError(
             f"{folder} was exported to ONNX: it decides, and no more. Give the checkpoint that it was made of"
         )
+    from policies.model import WebAgentModel  # transformers and timm take seconds
+
     try:
         model = WebAgentModel(ModelConfig.from_dict(config["model"]))
         processor = Processor.load(folder)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import T5ForConditionalGeneration
-from transformers.models.t5.modeling_t5 import T5Attention
+
+if TYPE_CHECKING:
+    from transformers import T5ForConditionalGeneration
 
 LONGEST = 1 << 14
 """No sequence has more tokens."""
@@ -462,6 +463,8 @@ def distance_bias(stack: Any) -> Tensor:
 @lru_cache(maxsize=64)
 def _buckets(both_ways: bool, count: int, furthest: int, device: torch.device) -> Tensor:
     """The bucket of each distance from 1 - ``LONGEST`` to ``LONGEST``."""
+    from transformers.models.t5.modeling_t5 import T5Attention
+
     with torch.inference_mode(False):
         away = torch.arange(1 - LONGEST, LONGEST + 1, device=device)
         return T5Attention._relative_position_bucket(away, both_ways, count, furthest)

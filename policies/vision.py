@@ -1,4 +1,7 @@
-"""What is around the ViT: its name and size, its patches, and where its tokens go."""
+"""What is around the ViT: its name and size, its patches, and where its tokens go.
+
+timm is imported where a ViT is made: an exported policy decides without it, and it takes two seconds.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -74,6 +76,8 @@ class PixelPatches(nn.Module):
 def vit_source(vit: str) -> tuple[str, dict[str, Any]]:
     """timm's name for a ViT, and the arguments by which it differs from its architecture."""
     if vit.startswith("hf-hub:"):
+        import timm
+
         _, _, arguments = timm.models.load_model_config_from_hf(vit.removeprefix("hf-hub:"))
     elif (Path(vit) / "config.json").is_file():
         arguments = json.loads((Path(vit) / "config.json").read_text(encoding="utf-8")).get("model_args", {})
@@ -87,6 +91,8 @@ def vit_size(config: ModelConfig) -> tuple[int, int]:
     """Height and width of what the ViT sees: the screenshot, filled up to whole patches below and to the right."""
     patch = config.vit_args.get("patch_size")
     if patch is None:
+        import timm
+
         vit: Any = timm.create_model(config.vit, pretrained=False, num_classes=0, **config.vit_args)
         patch = vit.patch_embed.patch_size[0]
     return -(-config.height // patch) * patch, -(-config.width // patch) * patch

@@ -1,6 +1,8 @@
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -22,6 +24,9 @@ from policies.policy import LearntPolicy
 from policies.steps import PIXEL_VERBS
 from tests.policies.pages import DATE, LOGIN, PAGES
 from tests.policies.test_decoding import check, parts
+
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +185,17 @@ def test_to_decide_onnxruntime_is_needed(exported, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(CheckpointError, match="needs onnxruntime"):
         LearntPolicy.from_checkpoint(exported)
+
+
+def test_it_begins_without_what_only_torch_needs(exported):
+    program = """
+import sys
+from policies.policy import LearntPolicy
+LearntPolicy.from_checkpoint(sys.argv[1])
+print([name for name in ("timm", "transformers") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(exported)], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_what_computes_something_else_is_not_written(source, tmp_path, written_before):
