@@ -116,7 +116,7 @@ class Packing:
         self.masks = [_longer(mask, _round_up(mask.shape[1])) for mask in masks] if few else masks
         """bool [B, L] each, of the blocks as ``unpack`` gives them."""
         self._lengths = [mask.shape[1] for mask in masks]
-        self._alone = len(masks) == 1 and not few
+        self._alone = len(masks) == 1 and (not few or len(masks[0]) == 1)
         self._heads: dict[int, tuple[Tensor, Tensor, Tensor, Tensor | None]] = {}
         if not self._alone:
             mask = torch.cat([mask.flatten() for mask in self.masks])
@@ -128,9 +128,9 @@ class Packing:
                 self._unused = torch.arange(count, len(self._tokens))
 
     def pack(self, blocks: Sequence[Tensor]) -> Tensor:
-        """float [B, L, d] each -> [N, d]; one alone has little padding and stays as it is."""
+        """float [B, L, d] each -> [N, d]; one alone has little padding and keeps its form."""
         if self._alone:
-            return blocks[0]
+            return _longer(blocks[0], self.masks[0].shape[1])
         padded = torch.cat(
             [_longer(block, mask.shape[1]).flatten(0, 1) for block, mask in zip(blocks, self.masks, strict=True)]
         )
