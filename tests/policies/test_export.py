@@ -25,7 +25,6 @@ from policies.steps import PIXEL_VERBS
 from tests.policies.pages import DATE, LOGIN, PAGES
 from tests.policies.test_decoding import check, parts
 
-
 ROOT = Path(__file__).parent.parent.parent
 
 
