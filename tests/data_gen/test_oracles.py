@@ -19,7 +19,7 @@ from data_gen.oracles.base import REGISTRY, oracle
 from envs import tasks
 from envs.action import Action
 
-FIRST_SEED, EPISODES = 30_000_000, 3
+FIRST_SEED, EPISODES = 30_000_000, 2
 BLACK = np.zeros((210, 160, 3), np.uint8)
 
 
