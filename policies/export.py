@@ -23,7 +23,7 @@ from rich.progress import track
 
 from policies import checkpoint, start_pages
 from policies.graphs import free, graphs, sample
-from policies.onnx_network import OnnxNetwork
+from policies.onnx_network import LAYOUT, VERSION, OnnxNetwork
 from policies.options import ExportConfig
 
 OPSET = 23
@@ -68,7 +68,8 @@ def export(config: ExportConfig) -> Path:
         if config.int8:
             for name in track([*parts], "cutting to 8 bits", transient=True):
                 _quantize(unfinished / f"{name}.onnx")
-        written = {"format": checkpoint.FORMAT, "model": model.config.to_dict(), checkpoint.PARTS: [*parts]}
+        written = {"format": checkpoint.FORMAT, "model": model.config.to_dict(), checkpoint.PARTS: [*parts],
+                   LAYOUT: VERSION}  # fmt: skip
         checkpoint.write_json(unfinished / checkpoint.CONFIG, written)
         processor.save(unfinished)
         how = "ONNX, most weights as 8-bit integers," if config.int8 else "ONNX"

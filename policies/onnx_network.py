@@ -17,6 +17,9 @@ from policies.pointing import pointing
 from policies.processor import Processor
 from policies.vision import in_places
 
+LAYOUT, VERSION = "onnx_layout", 2
+"""Key of the configuration, and which of its versions is read: of the parts' names, inputs and outputs."""
+
 _NO_TOKENS = np.empty(0, np.int64)
 
 
@@ -157,7 +160,7 @@ def load(folder: Path | str) -> tuple[OnnxNetwork, Processor]:
     folder = checkpoint.locate(folder)
     written = checkpoint.read_config(folder)
     config = ModelConfig.from_dict(written["model"])
-    if not {"distance", "text", "step", "vocabulary"} <= {*written[checkpoint.PARTS]}:
+    if written.get(LAYOUT) != VERSION:
         raise CheckpointError(f"{folder} was exported by an earlier version: export it again")
     try:
         return OnnxNetwork(folder, config), Processor.load(folder)

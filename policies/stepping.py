@@ -394,7 +394,7 @@ def attend(attention: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tens
 
 
 def _attend_rows(attention: Any, rows: Packing, query: Tensor, source: Packing, key: Tensor, value: Tensor,
-            biases: Sequence[Tensor]) -> Tensor:  # fmt: skip
+                 biases: Sequence[Tensor]) -> Tensor:  # fmt: skip
     """Attention of packed rows [N, d_model] to the packed rows of ``source``, of the same blocks."""
     heads, dropout = attention.n_heads, attention.dropout * attention.training
     parts = rows.split_heads(query, heads), source.split_heads(key, heads), source.split_heads(value, heads)
