@@ -3,7 +3,7 @@
 PYTHON_IN_VENV := .venv/bin/python
 EPISODES ?= 5
 ROUNDS ?= 4
-TEST_WORKERS ?= 4
+TEST_WORKERS ?= 5
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench-env train-embedded clean

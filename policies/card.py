@@ -53,6 +53,7 @@ def training_card(run: Run, model: WebAgentModel, processor: Processor) -> str:
                  "learnt matches of words that are alike": bool(model.config.match and model.config.alike),
                  "boxes and numbers as quantities": bool(model.config.match and model.config.measures),
                  "numbers worked out from others": bool(processor.config.amounts and model.config.sums),
+                 "calculator": bool(processor.config.amounts and model.config.calculator),
                  "mimetic start": model.config.mimetic}  # fmt: skip
     used = ", ".join(name for name, on in additions.items() if on) or "none"
     settings = [f"| {name} | {value} |" for name, value in values.items()]

@@ -53,9 +53,9 @@ def check(config: TrainConfig, processes: int) -> None:
         raise TrainError("--labelled goes with --teacher: without one all tasks are learnt from their demonstrations")
     if config.sight and (config.image == "none" or config.image_dropout >= 1):
         raise TrainError("--sight is a lesson by screenshots: leave out --image none and --image-dropout 1")
+    if config.trained != "all" and (config.lora or config.vit_training != "joint"):
+        raise TrainError(f"--trained {config.trained} trains that alone: leave out --lora and --vit-training")
     if config.trained == "vision":
-        if config.lora or config.vit_training != "joint":
-            raise TrainError("--trained vision trains the ViT's own weights alone: leave out --lora and --vit-training")
         if config.image == "none" or config.image_dropout >= 1:
             raise TrainError("--trained vision learns from screenshots: leave out --image none and --image-dropout 1")
         if processes > 1:

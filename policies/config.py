@@ -85,8 +85,10 @@ class ModelConfig:
     only equal words match. Goes with ``match``."""
     measures: bool = True
     """Embeddings of where elements are and how large numbers are. Goes with ``match``."""
-    sums: bool = True
-    """A typed number can be a sum, a difference or a product of numbers on the page. Goes with ``copy``."""
+    calculator: bool = True
+    """A typed number can be the sum, difference or product of two others. Goes with ``copy``."""
+    sums: bool = False
+    """The same, but not exactly, as in networks from before the calculator. Goes with ``copy``."""
     sight: bool = False
     """In training the picture alone, too, has to tell which element is acted on (``policies.sight``). Goes with
     ``copy`` and a ViT."""
@@ -102,8 +104,8 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Raises ValueError where ``values`` has an unknown name; without ``sums`` they are from before those."""
-        values = {"sums": False} | values
+        """Raises ValueError where ``values`` has an unknown name; without ``calculator`` they are from before it."""
+        values = {"calculator": False} | values
         for name in ("pixel_mean", "pixel_std"):
             if name in values:
                 values[name] = tuple(values[name])

@@ -13,6 +13,7 @@ from transformers.models.t5.modeling_t5 import T5Attention
 from policies.alike import LIKE_ELEMENT, LIKE_WORD
 from policies.config import ALIKE
 from policies.matching import FEATURES
+from policies.options import Trained
 from policies.vision import PARTS
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def _mimetic(model: WebAgentModel) -> None:
 
 
 @torch.no_grad()
-def with_all_additions(model: WebAgentModel, sight: bool = False, *, rest: bool = True) -> WebAgentModel:
-    """Nearly the same function, with match features, ``alike`` and sums where the model is older than they.
+def with_additions(model: WebAgentModel, sight: bool = False, trained: Trained = "all") -> WebAgentModel:
+    """Nearly the same function, with match features, ``alike`` and a calculator where the model is older than they.
 
     Features begin as long as in a fresh network: those that began at zero were still at a fifth of the others' length
     after a million samples, and little was made of them.
@@ -72,11 +73,13 @@ def with_all_additions(model: WebAgentModel, sight: bool = False, *, rest: bool 
     Args:
         model: an earlier one.
         sight: whether the lesson of that name is to be taken.
-        rest: whether there is to be anything else. What begins fresh and is not trained then would only disturb.
+        trained: what is going to be trained. What begins fresh and is not trained then would only disturb.
     """
     config = replace(model.config, sight=sight)
-    if rest:
-        config = replace(config, features=len(FEATURES), alike=config.alike or ALIKE, measures=True, sums=True)
+    if trained == "all":
+        config = replace(config, features=len(FEATURES), alike=config.alike or ALIKE, measures=True)
+    if trained != "vision":
+        config = replace(config, calculator=True)
     if not model.config.match or model.config == config:
         return model
     wider, state = type(model)(config), model.state_dict()
@@ -89,8 +92,8 @@ def with_all_additions(model: WebAgentModel, sight: bool = False, *, rest: bool 
             state[name] = features[:, [FEATURES.index(feature) for feature in like]].sum(1)
     if config.measures and not model.config.measures:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("measures.")}
-    if model.config.copy and config.sums and not model.config.sums:
-        state |= {name: tensor for name, tensor in wider.state_dict().items() if ".calculate." in name}
+    if model.config.copy and config.calculator and not model.config.calculator:
+        state |= {name: tensor for name, tensor in wider.state_dict().items() if ".calculator." in name}
     if sight and not model.config.sight:
         state |= {name: tensor for name, tensor in wider.state_dict().items() if name.startswith("sight.")}
     if not sight:

@@ -20,6 +20,7 @@ from policies.vision import PARTS
 
 T5_LAYERS = ("q", "k", "v", "o", "wi_0", "wi_1", "wo")
 VIT_LAYERS = ("qkv", "attn.proj", "fc1", "fc2")
+OFFSET_HEAD = "offset_head."
 ADAPTER = "adapter"
 """Folder of the T5's adapters beside a checkpoint's files."""
 
@@ -32,11 +33,13 @@ def adapt(model: WebAgentModel, rank: int, vit: VitTraining, trained: Trained = 
         rank: of the adapters; with 0 there are none, and the T5's own weights are trained.
         vit: the ViT's weights are trained too (``joint``), or nothing of it (``frozen``), or adapters (``lora``).
         trained: with ``vision`` the ViT and its way into the T5, and nothing else: the T5 learns nothing new, and
-            forgets nothing (Tsimpoukelis et al. 2021, Frozen, arXiv 2106.13884).
+            forgets nothing (Tsimpoukelis et al. 2021, Frozen, arXiv 2106.13884). With ``offsets`` the same
+            of the head that tells pixels and amounts.
     """
-    if trained == "vision":
+    if trained != "all":
+        parts = PARTS if trained == "vision" else OFFSET_HEAD
         for name, weight in model.named_parameters():
-            weight.requires_grad_(name.startswith(PARTS))
+            weight.requires_grad_(name.startswith(parts))
     if rank:
         model.t5.requires_grad_(False)
         inject_adapter_in_model(_config(rank, T5_LAYERS), model.t5)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from policies.calculator import Calculator
 from policies.page import Unit
 
 COLUMNS = ("x of the middle", "y of the middle", "width", "height", "value")
@@ -140,19 +141,21 @@ class OffsetHead(nn.Module):
     offset weighs. On one set of demonstrations 93 % of find-midpoint's clicks were within 3 pixels after 500 steps with
     one normal distribution in the mixture's place; with the waves alone none was after 700.
 
-    One distribution more has a calculation in its middle: numbers attended to, and the product of the first two, each
-    added, taken away or left out, as the signs of numbers in NAQANet (Dua et al. 2019, arXiv 1903.00161). Attention and
-    signs become the surer the longer they are learnt, so the result does become exact.
+    An amount is that, or else a result of the ``Calculator``. Networks from before it have one distribution more, with
+    a calculation in its middle: numbers attended to, and the product of the first two, each added, taken away or left
+    out, as the signs of numbers in NAQANet (Dua et al. 2019, arXiv 1903.00161). That is seldom sure enough of its
+    numbers and signs to be exact.
 
     Args:
         width: d_model.
         sums: whether it has that one.
+        calculator: whether it has a ``Calculator``.
     """
 
     table: Tensor
     offsets: Tensor
 
-    def __init__(self, width: int, sums: bool = True):
+    def __init__(self, width: int, sums: bool = False, calculator: bool = True):
         super().__init__()
         self.register_buffer("table", waves(), persistent=False)
         self.register_buffer("offsets", torch.arange(-LARGEST, LARGEST + 1.0), persistent=False)
@@ -170,11 +173,7 @@ class OffsetHead(nn.Module):
             start[:, 0] = 1.0  # each begins at where the first head looks, or a length beside it
             start[:, -3] = torch.linspace(-1, 1, MODES)
         self.calculate = nn.Linear(width, (HEADS + 1) * len(SIGNS) + 2) if sums else None
-        if self.calculate is not None:
-            nn.init.zeros_(self.calculate.weight)
-            nn.init.zeros_(self.calculate.bias)
-            with torch.no_grad():
-                self.calculate.bias[[2, 5, -1]] = 1.0  # it begins at a sum of the first two, and before the others
+        self.calculator = Calculator(width, LARGEST) if calculator else None
 
     def forward(self, hidden: Tensor, text: Tensor, measured: Tensor, codes: Tensor) -> Tensor:
         """Logits of every offset.
@@ -216,7 +215,13 @@ class OffsetHead(nn.Module):
             sharp = sharp.clamp(max=SHARPEST)
             away = sharp.exp() * (self.offsets - mean[..., None]) / SCALE  # [N, MODES, offsets]
             parts = weight + sharp - (FREEDOM + 1) / 2 * torch.log1p(away**2 / FREEDOM)
-            return self.wave(hidden) @ self.table.T + parts.logsumexp(1)
+            logits = self.wave(hidden) @ self.table.T + parts.logsumexp(1)
+            if self.calculator is None:
+                return logits
+            results, odds = self.calculator(hidden, text, measured[..., 4].float(), number)
+            guess, sure = (nn.functional.logsigmoid(sign * odds[:, None]) for sign in (-1, 1))
+            mixed = torch.logaddexp(logits.log_softmax(-1) + guess, results + sure)
+            return torch.where((codes == FROM_ZERO)[:, None], mixed, logits)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """What the decoder sees of offsets: int64 [...] tokens -> float [..., d_model]."""

@@ -10,7 +10,7 @@ Additions:
     match    embeddings of the match features of ``policies.matching``
     alike    the same for words that are alike, by vectors that are learnt: ``policies.alike``
     measures boxes and numbers as quantities: ``policies.measures``
-    sums     numbers that are worked out from others: ``policies.measures``
+    calculator  numbers that are worked out from others: ``policies.calculator``
     sight    in training the picture alone, too, has to tell the element: ``policies.sight``
     mimetic  attention that begins by looking for its like, or at its neighbours (Trockman and Kolter 2023)
 """
@@ -78,7 +78,7 @@ class WebAgentModel(nn.Module):
             if config.measures:
                 self.measures = Measures(width)
         if config.copy:
-            self.offset_head = OffsetHead(width, config.sums)
+            self.offset_head = OffsetHead(width, config.sums, config.calculator)
             self.point_query = nn.Linear(width, 2 * width, bias=False)
             self.point_key: Any = nn.Linear(width, 2 * width, bias=False)  # or None, where it only decides
             self.pointed_in = nn.Linear(width, width, bias=False)

@@ -14,7 +14,7 @@ from policies.config import ProcessorConfig
 from policies.images import ImageMode
 
 VitTraining = Literal["joint", "frozen", "lora"]
-Trained = Literal["all", "vision"]
+Trained = Literal["all", "vision", "offsets"]
 
 
 @dataclass
@@ -53,7 +53,7 @@ class TrainConfig:
     """Whether the ViT's weights are trained too, or nothing of it, or LoRA adapters of the same rank."""
     trained: Trained = "all"
     """With `vision`, the ViT and its way into the T5 alone: pictures come to say something to a T5 that has learnt
-    without them, which keeps all that it knows."""
+    without them, which keeps all that it knows. With `offsets`, what tells pixels and sums alone."""
     processor: ProcessorConfig = field(default_factory=ProcessorConfig)
     """How observations become numbers; with a pretrained T5 the vocabulary is that T5's."""
     mimetic: bool = True

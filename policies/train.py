@@ -28,7 +28,7 @@ from policies.checks import check, check_shape
 from policies.config import ModelConfig
 from policies.data import Samples, TaskSampler, TrainError, corpus, held_out, prefetch, read_trajectories
 from policies.images import ImageMode
-from policies.initialise import with_all_additions, with_new_vision, with_vocabulary
+from policies.initialise import with_additions, with_new_vision, with_vocabulary
 from policies.lanes import Lanes
 from policies.lora import adapt
 from policies.model import WebAgentModel
@@ -72,12 +72,11 @@ def train(config: TrainConfig) -> Path:
         if config.init:
             earlier, processor, _ = checkpoint.load(config.init, str(device))
             check_shape(config, earlier, processor)
-            everything = config.trained == "all"
-            model = with_all_additions(earlier, config.sight > 0, rest=everything)
+            model = with_additions(earlier, config.sight > 0, config.trained)
             knows = bool(earlier.config.alike)
             if config.new_vision:
                 model = with_new_vision(model)
-            if everything:
+            if config.trained == "all":
                 knowing = replace(processor.config, case=True, outcomes=True, amounts=True)
                 processor = Processor(knowing, processor.vocabulary)
             if config.new_vocabulary:

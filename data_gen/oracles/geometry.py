@@ -51,13 +51,13 @@ def bisect_angle(page: Page) -> Action:
 
 @oracle("right-angle")
 def right_angle(page: Page) -> Action:
-    """The dot goes where the line ends once it is turned by a right angle about the blue point, towards the drawing's
-    middle if there is room, else to the other side; if there is room on neither, half or a quarter as far."""
+    """The dot goes half-way to where the line ends once it is turned by a right angle about the blue point, towards the
+    drawing's middle if there is room, else to the other side; if there is room on neither, half as far again."""
     vertex, end = _centre(_one(page, "circle", id="init-blue")), _centre(_one(page, "circle", id="init-black"))
     places = _clickable(page)
     square = np.array([end[1] - vertex[1], vertex[0] - end[0]])
     sides = sorted((square, -square), key=lambda side: float(_distance(vertex + side, places.mean(axis=0))))
-    targets = [vertex + share * side for share in (1, 0.5, 0.25) for side in sides]
+    targets = [vertex + share * side for share in (0.5, 0.25) for side in sides]
     room = [all((places.min(axis=0) <= target) & (target <= places.max(axis=0))) for target in targets]
 
     def loss(dots: np.ndarray) -> np.ndarray:

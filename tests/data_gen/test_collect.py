@@ -128,16 +128,17 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from data_gen.collect import CollectConfig, collect
-collect(CollectConfig(Path(sys.argv[1]), tasks=("click-button", "enter-text"), episodes=24, shard_episodes=2, workers=2,
-                      screenshot=False))
+collect(CollectConfig(Path(sys.argv[1]), tasks=("click-button", "enter-text"), episodes=24, shard_episodes=2,
+                      workers=int(sys.argv[2]), screenshot=False))
 """
 
 
 def test_killed_ten_times_it_still_makes_the_same(tmp_path):
     random = np.random.default_rng(0)
     folder, lives = tmp_path / "data", 0
-    for _ in range(10):
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)], start_new_session=True)
+    for life in range(10):
+        program = [sys.executable, "-c", PROGRAM, str(folder), str(1 + life % 2)]
+        process = subprocess.Popen(program, start_new_session=True)
         started = len([*folder.rglob("*.parquet")])
         while process.poll() is None and len([*folder.rglob("*.parquet")]) == started:
             time.sleep(0.01)  # so that each life gets some work done
@@ -379,7 +380,7 @@ def test_nothing_goes_on_when_the_command_is_killed(tmp_path):
     mark = f"WEBAGENT_TEST={tmp_path}"
     environment = os.environ | {"WEBAGENT_TEST": str(tmp_path)}
     program = PROGRAM.replace("episodes=24, shard_episodes=2", "episodes=2000, shard_episodes=1000")
-    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "data")], env=environment)
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "data"), "2"], env=environment)
     try:
         while not any("renderer" in command for command in running(mark)):
             assert process.poll() is None, "ended before its first browser was there"

@@ -7,7 +7,7 @@ import torch
 
 from envs.action import Action
 from policies.config import ModelConfig, ProcessorConfig
-from policies.initialise import with_all_additions
+from policies.initialise import with_additions
 from policies.matching import FEATURES
 from policies.model import WebAgentModel
 from policies.processor import Processor
@@ -75,22 +75,24 @@ def test_equal_words_other_parts_and_markup_have_no_degree():
 def test_an_older_model_goes_on_with_room_for_it():
     processor = Processor(ProcessorConfig(), OWN)
     older = model(processor, alike=0)
-    wider = with_all_additions(older)
+    wider = with_additions(older)
     assert wider.config.alike and not older.config.alike
     batch = processor.collate([example(processor, np.random.default_rng(1)) for _ in range(4)])
     assert (wider(batch).per_sample_loss - older(batch).per_sample_loss).abs().max() < 0.5
-    assert with_all_additions(wider) is wider
+    assert with_additions(wider) is wider
 
 
 def test_features_that_an_older_model_did_not_know_begin_as_long_as_the_others():
     older = model(Processor(ProcessorConfig(), OWN), features=len(FEATURES) - 2)
-    known, weights = older.feature_embedding.weight, with_all_additions(older).feature_embedding.weight
+    known, weights = older.feature_embedding.weight, with_additions(older).feature_embedding.weight
     assert torch.equal(weights[:, :-2], known)
     assert (weights[:, -2:].norm(dim=0) / known.norm(dim=0).mean() - 1).abs().max() < 0.5
 
 
 def test_a_model_of_which_the_vision_alone_is_trained_gets_nothing_else_that_is_fresh():
-    older = model(Processor(ProcessorConfig(), OWN), features=len(FEATURES) - 2, alike=0, measures=False, sums=False)
-    seeing = with_all_additions(older, sight=True, rest=False)
+    older = model(
+        Processor(ProcessorConfig(), OWN), features=len(FEATURES) - 2, alike=0, measures=False, calculator=False
+    )
+    seeing = with_additions(older, sight=True, trained="vision")
     assert seeing.config == replace(older.config, sight=True)
     assert all(torch.equal(weight, seeing.get_parameter(name)) for name, weight in older.named_parameters())

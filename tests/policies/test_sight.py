@@ -6,7 +6,7 @@ import torch
 
 from envs.action import Action
 from policies.config import ModelConfig, ProcessorConfig
-from policies.initialise import with_all_additions
+from policies.initialise import with_additions
 from policies.model import WebAgentModel
 from policies.processor import Processor
 from tests.policies.pages import OWN, TINY
@@ -67,8 +67,8 @@ def test_an_earlier_model_begins_it_or_leaves_it_out():
     processor, random = Processor(ProcessorConfig(), OWN), np.random.default_rng(0)
     batch = processor.collate([example(processor, random) for _ in range(4)])
     older = model(sight=False)
-    taught = with_all_additions(older, sight=True)
+    taught = with_additions(older, sight=True)
     assert older(batch).sight is None and taught(batch).sight is not None
-    left = with_all_additions(taught)
+    left = with_additions(taught)
     assert left(batch).sight is None
     torch.testing.assert_close(left(batch).per_sample_loss, older(batch).per_sample_loss)

@@ -479,6 +479,15 @@ def test_the_vision_alone_is_trained(config, tmp_path):
     assert differing(folder, train(replace(parts, resume=True))) == []
 
 
+def test_the_head_of_offsets_alone_is_trained(config, tmp_path):
+    first = train(replace(config, stop_at=1))
+    folder = train(replace(config, out=tmp_path / "counting", init=first, trained="offsets", steps=3))
+    before, after = (safetensors.torch.load_file(f / "model.safetensors") for f in (first, folder))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed and all(name.startswith("offset_head.") for name in changed)
+    assert {"offset_head.key.weight", "offset_head.calculator.key.weight"} <= changed
+
+
 def test_a_fresh_vit_sees_for_a_t5_that_is_kept(config, tmp_path):
     first = train(replace(config, stop_at=1))
     folder = train(replace(config, out=tmp_path / "next", init=first, new_vision=True, lr=0.0, stop_at=1))
