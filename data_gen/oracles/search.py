@@ -128,8 +128,8 @@ def stock_market(page: Page) -> Action:
     """Waits for the price. The limit itself is taken too: only that is certain to come."""
     (limit,) = page.asked(r"less than \$([\d.]+)\.$")
     shown = page.find("span", id="stock-price")
-    if shown is None or shown.text == "$undefined0":
+    if shown is not None and shown.text == "$undefined0":
         raise OracleError("the stock has no prices left")
-    if float(shown.text.lstrip("$")) <= float(limit):
+    if shown is not None and float(shown.text.lstrip("$")) <= float(limit):
         return click(page.find("button", id="buy"))
     return Action("wait")
