@@ -55,6 +55,8 @@ def check(config: TrainConfig, processes: int) -> None:
         raise TrainError("--sight is a lesson by screenshots: leave out --image none and --image-dropout 1")
     if config.trained != "all" and (config.lora or config.vit_training != "joint"):
         raise TrainError(f"--trained {config.trained} trains that alone: leave out --lora and --vit-training")
+    if config.trained == "offsets" and not config.init:
+        raise TrainError("--trained offsets goes with --init: what is not trained would stay as it begins")
     if config.trained == "vision":
         if config.image == "none" or config.image_dropout >= 1:
             raise TrainError("--trained vision learns from screenshots: leave out --image none and --image-dropout 1")
@@ -77,6 +79,8 @@ def check_shape(config: TrainConfig, model: WebAgentModel, processor: Processor)
     """
     if config.new_vision and not model.config.vit:
         raise TrainError("--new-vision: the checkpoint that --init names reads no screenshots; leave the option out")
+    if config.trained == "offsets" and not model.config.copy:
+        raise TrainError("--trained offsets: the checkpoint that --init names spells pixels and numbers as text")
     default = {field.name: field.default for field in fields(config)}
     has = {"size": _size(model.config), "mimetic": model.config.mimetic, "image_tokens": model.config.image_tokens}
     asked = {name: getattr(config, name) for name in has if getattr(config, name) != default[name]}

@@ -21,6 +21,7 @@ from policies.vision import PARTS
 T5_LAYERS = ("q", "k", "v", "o", "wi_0", "wi_1", "wo")
 VIT_LAYERS = ("qkv", "attn.proj", "fc1", "fc2")
 OFFSET_HEAD = "offset_head."
+"""How the names of the weights begin that ``--trained offsets`` trains."""
 ADAPTER = "adapter"
 """Folder of the T5's adapters beside a checkpoint's files."""
 

@@ -6,13 +6,13 @@ in WebGUM, arXiv 2305.11854, section 4.1). With the image off and every
 addition off, this is transformers' ``T5ForConditionalGeneration``, number by number but for the last bits.
 
 Additions:
-    copy     a pointer head over the encoder's positions (Vinyals et al. 2015), next to the vocabulary's logits
-    match    embeddings of the match features of ``policies.matching``
-    alike    the same for words that are alike, by vectors that are learnt: ``policies.alike``
-    measures boxes and numbers as quantities: ``policies.measures``
-    calculator  numbers that are worked out from others: ``policies.calculator``
-    sight    in training the picture alone, too, has to tell the element: ``policies.sight``
-    mimetic  attention that begins by looking for its like, or at its neighbours (Trockman and Kolter 2023)
+    copy       a pointer head over the encoder's positions (Vinyals et al. 2015), next to the vocabulary's logits
+    match      embeddings of the match features of ``policies.matching``
+    alike      the same for words that are alike, by vectors that are learnt: ``policies.alike``
+    measures   boxes and numbers as quantities: ``policies.measures``
+    calculator numbers that are worked out from others: ``policies.calculator``
+    sight      in training the picture alone, too, has to tell the element: ``policies.sight``
+    mimetic    attention that begins by looking for its like, or at its neighbours (Trockman and Kolter 2023)
 """
 
 from __future__ import annotations

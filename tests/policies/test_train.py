@@ -486,6 +486,12 @@ def test_the_head_of_offsets_alone_is_trained(config, tmp_path):
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed and all(name.startswith("offset_head.") for name in changed)
     assert {"offset_head.key.weight", "offset_head.calculator.key.weight"} <= changed
+    with pytest.raises(TrainError, match="--trained offsets goes with --init"):
+        train(replace(config, out=tmp_path / "nothing", trained="offsets"))
+    model, processor, card = checkpoint.load(first)
+    checkpoint.save(tmp_path / "plain", type(model)(replace(model.config, copy=False)), processor, card)
+    with pytest.raises(TrainError, match="spells pixels and numbers"):
+        train(replace(config, out=tmp_path / "nothing", init=tmp_path / "plain", trained="offsets"))
 
 
 def test_a_fresh_vit_sees_for_a_t5_that_is_kept(config, tmp_path):
