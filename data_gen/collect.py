@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -75,7 +75,8 @@ class CollectConfig:
     relabel: bool = False
     """The policy acts; what the expert would have done on each page is learnt from, whatever comes of it (DAgger)."""
     recovery: float = 0.0
-    """Share of episodes in which one mistake is tried, for the expert to recover from; its row's source is `noise`."""
+    """Share of episodes in which one mistake is tried, for the expert to recover from; its row's source is `noise`.
+    A short one may end before its mistake."""
     renumber: float = 0.0
     """Share of episodes whose refs have other numbers."""
     resize: float = 0.0
@@ -153,6 +154,7 @@ def collect(config: CollectConfig, learner: Learner | None = None, console: Cons
     sizes = _shard_sizes(config)
     if config.scripted == (learner is not None):
         raise CollectError(f"policy {config.policy!r} needs a checkpoint; scripted are: {', '.join(SCRIPTED)}")
+    config = replace(config, out=config.out.absolute())  # workers of a cluster have working folders of their own
     with DatasetWriter(config.out, _content(config, names, learner), config.overwrite) as writer:
         units = [(name, number) for name in names for number in range(len(sizes))]
         missing = [unit for unit in units if writer.find(*unit) is None]
@@ -289,6 +291,8 @@ def _collect_episode(
         stray = Stray(oracles.get(task, seed), _random(task, seed, "mistake"))
         episode, outcome, _ = _attempt(env, stray, seed)
         if outcome == "kept":
+            if not stray.labels:  # it was solved before the step that would have been the mistake
+                varied.remove("recovery")
             return rows(stray, noise=list(stray.labels)), [outcome, *varied], ""
         # Beyond recovery: the page is solved without, or the dataset would lack the pages where a wrong step is fatal.
         varied.remove("recovery")

@@ -167,9 +167,12 @@ class DatasetWriter:
                 if manifest["config"] != self.config:
                     keys = sorted(self.config.keys() | manifest["config"].keys())
                     differing = [k for k in keys if self.config.get(k) != manifest["config"].get(k)]
+                    changed = ", ".join(
+                        f"{k} {short(manifest['config'].get(k))}, now {short(self.config.get(k))}" for k in differing
+                    )
                     raise DatasetError(
-                        f"{self.folder} holds a dataset collected with another {', '.join(differing)}; "
-                        "give another folder, the same settings to go on with it, or overwrite it"
+                        f"{self.folder} holds a dataset that was made otherwise ({changed}): give another folder, the "
+                        "same settings to go on with it, or --overwrite"
                     )
                 self.provenance = manifest["provenance"]
         elif self.folder.exists() and any(self.folder.iterdir()):
@@ -283,6 +286,12 @@ def observed(row: Row) -> Row:
     """A row with its flat lists as the observation had them: boxes float32 [elements, 4], refs int32 [elements]."""
     boxes, refs = np.asarray(row["boxes"], np.float32).reshape(-1, 4), np.asarray(row["refs"], np.int32)
     return {**row, "boxes": boxes, "refs": refs}
+
+
+def short(value: Any) -> str:
+    """A setting as one reads it, the middle of a long one left out."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 160 else f"{text[:120]} ... {text[-30:]}"
 
 
 def _refuse_reserved(path: Path, table: pa.Table) -> None:

@@ -24,6 +24,7 @@ from data_gen.augment.slots import Slot
 from data_gen.augment.wording import Wording, reworded, say
 from data_gen.augment.words import any_word
 from data_gen.dataset import TRAINING_SEEDS, DatasetError, DatasetWriter
+from data_gen.provenance import provenance
 from data_gen.shards import Row
 from envs.action import Action
 from envs.html import Element, format_html, parse_html
@@ -457,17 +458,22 @@ def synthesize(config: SynthesizeConfig, console: Console | None = None) -> Path
     Raises:
         DatasetError: if the folder holds something else, or a number makes no sense.
     """
-    if config.episodes < 1 or config.first_seed < TRAINING_SEEDS.start:
+    last = config.first_seed + config.episodes - 1
+    if config.episodes < 1:
+        raise DatasetError(f"episodes must be at least 1, got {config.episodes}")
+    if config.first_seed not in TRAINING_SEEDS or last not in TRAINING_SEEDS:
         raise DatasetError(
-            f"episodes must be at least 1 and first_seed at least {TRAINING_SEEDS.start:,}, "
-            f"got {config.episodes} and {config.first_seed:,}"
+            f"seeds {config.first_seed:,} to {last:,} leave the training range, {TRAINING_SEEDS.start:,} to "
+            f"{TRAINING_SEEDS.stop - 1:,}; choose another first_seed"
         )
     content = {"made up": TASK, "episodes": config.episodes, "first_seed": config.first_seed}
     with DatasetWriter(config.out, content, config.overwrite) as writer:
+        writer.add_provenance(provenance())
         starts = range(0, config.episodes, SHARD)
         for start in track(starts, "making pages up", console=console, disable=len(starts) < 3):
             if writer.find(TASK, start // SHARD) is None:
                 seeds = range(start, min(config.episodes, start + SHARD))
                 made = [row for seed in seeds for row in episode(config.first_seed + seed)]
                 writer.write(TASK, made, start // SHARD)
+    (console or Console()).print(f"{config.episodes:,} episodes: {config.out}", soft_wrap=True)
     return config.out

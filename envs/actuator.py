@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import re
@@ -23,6 +24,9 @@ DRAG_STEPS = 8
 
 DRAG_BEYOND = 3
 """CSS pixels by which a drag to an element ends past its middle, in the direction it came."""
+
+KEYED = 500
+"""Characters of a text, its last ones, that are typed key by key; what is before them goes in at once."""
 
 DRAG_MILLISECONDS = 20
 """Virtual time that each of them takes."""
@@ -124,7 +128,11 @@ class Actuator:
             self._point(args[1])  # both may have to be scrolled: the start last, so that it is in view
             start = self._point(args[0])
             self.observe()
-            self._drag(start, self._beyond(start, self.point(args[1]) or start))
+            if (end := self.point(args[1])) is None:
+                raise ActionError(
+                    f"refs {args[0]} and {args[1]} cannot be in view together; scroll nearer, or use drag_xy"
+                )
+            self._drag(start, self._beyond(start, end))
         elif verb == "click_xy":
             self._press(*self._inside(args[0], args[1]), clicks=1)
         elif verb == "drag_xy":
@@ -204,6 +212,9 @@ class Actuator:
             self.page.keyboard.press(keys)
         except Error as error:
             if "Unknown key" in error.message:
+                for held in keys.split("+")[:-1]:  # pressed before the one that is none
+                    with contextlib.suppress(Error):
+                        self.page.keyboard.up(held)
                 raise ActionError(
                     f"unknown key {keys!r}; expected DOM names such as Enter, ArrowDown, Control+C"
                 ) from error
@@ -234,7 +245,9 @@ class Actuator:
         if element.tag == "input":
             text = text.replace("\n", " ").replace("\r", " ")
         if text:
-            self.page.keyboard.type(text)
+            if text[:-KEYED]:
+                self.page.keyboard.insert_text(text[:-KEYED])
+            self.page.keyboard.type(text[-KEYED:])
         else:
             self.page.keyboard.press("Delete")
 

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -67,6 +68,7 @@ DEADLINE = 30.0
 GRACE = 5.0
 """Seconds after which the driver is killed too, where killing the browser did not end the call."""
 
+_STORAGE = re.compile("storage.?state", re.IGNORECASE)  # in what Playwright says of one that it cannot use
 LOST = "Playwright no longer hears its driver; both were given up"
 
 
@@ -333,14 +335,15 @@ class Browser:
             storage: file with cookies and local storage to start with, as Playwright writes it.
 
         Raises:
-            BrowserFault: if it does not open.
+            BrowserFault: if it does not open; of one that ``bad_storage`` is true of, the file is the cause.
             BrowserError: if the browser has to be started anew and does not start.
         """
         if self._browser is not None and self._browser.is_connected():
             try:
                 return self._open_page(width, height, scripts, proxy, storage)
-            except BrowserFault:
-                pass  # it is dying, or its driver is
+            except BrowserFault as fault:  # it is dying, or its driver is
+                if storage and bad_storage(fault):
+                    raise
         self.restart()
         return self._open_page(width, height, scripts, proxy, storage)
 
@@ -366,6 +369,11 @@ class Browser:
                 context.add_init_script(script)
             return context.new_page()  # whose dialogs Playwright dismisses, as nobody listens for them
 
+    def kill(self) -> None:
+        """Ends it and its driver at once, from any thread."""
+        kill(self._pid)
+        kill(self._driver_pid)
+
     def close(self) -> None:
         """Ends it; ``restart`` starts it again."""
         with contextlib.suppress(Error, BrowserFault):
@@ -373,6 +381,11 @@ class Browser:
                 with self.deadline(GRACE):
                     self._browser.close()
         self._browser = None
+
+
+def bad_storage(fault: BrowserFault) -> bool:
+    """Whether a page did not open because the file with its cookies and local storage cannot be used."""
+    return bool(_STORAGE.search(str(fault.__cause__)))
 
 
 def _child_above(pid: int) -> int:
@@ -385,8 +398,9 @@ def _child_above(pid: int) -> int:
     return pid
 
 
-_drivers: dict[tuple[int, int], _Driver] = {}
-_shared: dict[tuple[int, int, BrowserConfig], Browser] = {}
+# Process and thread that they belong to. By the thread itself, since its number is given to another one after its end.
+_drivers: dict[tuple[int, threading.Thread], _Driver] = {}
+_shared: dict[tuple[int, threading.Thread, BrowserConfig], Browser] = {}
 
 
 def _driver(anew: bool = False) -> _Driver:
@@ -395,7 +409,7 @@ def _driver(anew: bool = False) -> _Driver:
     Raises:
         BrowserError: if it does not start.
     """
-    key = (os.getpid(), threading.get_ident())
+    key = (os.getpid(), threading.current_thread())
     if anew or (key in _drivers and _drivers[key].lost):
         _stop(key)
     if key not in _drivers:
@@ -412,8 +426,9 @@ def _driver(anew: bool = False) -> _Driver:
     return _drivers[key]
 
 
-def _stop(key: tuple[int, int]) -> None:
-    if key[0] == os.getpid() and (driver := _drivers.pop(key, None)) is not None:
+def _stop(key: tuple[int, threading.Thread]) -> None:
+    process, thread = key
+    if process == os.getpid() and (driver := _drivers.pop(key, None)) is not None and _is_here(thread):
         driver.lost = False  # it is tried once more, and ended once more where it has to be
         with contextlib.suppress(Exception), _Watchdog(driver).limit(GRACE):
             driver.playwright.stop()
@@ -424,13 +439,24 @@ def shared(config: BrowserConfig = BrowserConfig()) -> Browser:
 
     Playwright's synchronous interface belongs to one thread, and a forked process must not use its parent's browser.
     """
-    key = (os.getpid(), threading.get_ident(), config)
+    key = (os.getpid(), threading.current_thread(), config)
     if key not in _shared:
+        for other in [other for other in _shared if not other[1].is_alive()]:
+            _close(other)
+            _stop(other[:2])
         _shared[key] = Browser(config)
         atexit.register(_close, key)
     return _shared[key]
 
 
-def _close(key: tuple[int, int, BrowserConfig]) -> None:
-    if key[0] == os.getpid() and (browser := _shared.pop(key, None)) is not None:
-        browser.close()
+def _close(key: tuple[int, threading.Thread, BrowserConfig]) -> None:
+    process, thread, _ = key
+    if process == os.getpid() and (browser := _shared.pop(key, None)) is not None:
+        if _is_here(thread):
+            browser.close()
+        else:  # what asks it to close would be answered in its own thread
+            browser.kill()
+
+
+def _is_here(thread: threading.Thread) -> bool:
+    return thread is threading.current_thread()

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import gymnasium
 import numpy as np
 
-from envs.action import DIRECTIONS, PAGE, Action
+from envs.action import DIRECTIONS, PAGE, Action, ActionError
 from envs.html import parse_html
 from envs.observation import Observation
 
@@ -22,13 +22,17 @@ class Policy(Protocol):
         """Forgets the last episode."""
         ...
 
-    def act(self, observation: Observation) -> Action:
-        """Decides the next action from this observation and those since ``reset``."""
+    def act(self, observation: Observation) -> Action | str:
+        """Decides the next action from this observation and those since ``reset``. Its text will do, too."""
         ...
 
 
 class GiveUp(Exception):
     """What ``Policy.act`` raises in place of an action if it wants none any more. The message says why."""
+
+
+class PolicyError(TypeError):
+    """A policy whose ``act`` returns something else than an action."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Episode:
     final_observation: Observation | None = None
     terminated: bool = False
     truncated: bool = False
+    limit: str = ""
+    """What truncated it, ``steps`` or ``seconds``, where the environment says so."""
     raw_reward: float = 0.0
     success: bool = False
     """The strict rule: the sum of the rewards reached 1."""
@@ -99,10 +105,12 @@ def run_episode(
         except GiveUp as reason:
             episode.truncated, episode.gave_up = True, str(reason)
             break
+        if not isinstance(action, Action | str):
+            raise PolicyError(f"act() of {type(policy).__name__} returned {action!r}, expected an action, or its text")
         following, reward, episode.terminated, episode.truncated, info = env.step(action)
         step = Step(
             observation,
-            action,
+            _read(action),
             float(reward),
             float(info["raw_reward"]),
             following["last_error"],
@@ -113,12 +121,23 @@ def run_episode(
         url, dialogs = info.get("url", ""), ()
         episode.steps.append(step)
         total += step.reward
+        episode.limit = info.get("limit", "")
         episode.raw_reward, episode.fault = step.raw_reward, info.get("fault", "")
         episode.final_observation = observation = following
         if on_step is not None:
             on_step(step)
     episode.success = total >= 1.0 and not episode.fault
     return episode
+
+
+def _read(action: Action | str) -> Action:
+    """What an environment makes of it: with a text that is no action it lets time pass."""
+    if isinstance(action, Action):
+        return action
+    try:
+        return Action.parse(action)
+    except ActionError:
+        return Action("wait")
 
 
 class RandomPolicy:

@@ -99,7 +99,7 @@ class MiniWoBEnv(gymnasium.Env):
         self._observation: Observation | None = None
         self._seen = NOTHING
         self._info: dict[str, Any] = {}
-        self._steps = 0
+        self._steps, self._fault = 0, ""
 
     @property
     def _hands(self) -> Actuator:
@@ -117,7 +117,7 @@ class MiniWoBEnv(gymnasium.Env):
         page_seed = int(self.np_random.integers(*TRAINING_SEEDS)) if seed is None else int(seed)
         if page_seed not in tasks.PAGE_SEEDS:
             raise ValueError(f"page seeds are from 0 to {tasks.PAGE_SEEDS[-1]:,}, got {page_seed:,}")
-        self._steps = 0
+        self._steps, self._fault = 0, ""
         self._info = {"task": self.task.name, "seed": page_seed, "raw_reward": 0.0}
         try:
             try:
@@ -127,10 +127,14 @@ class MiniWoBEnv(gymnasium.Env):
                 observation = self._start(page_seed)
         except BrowserFault as fault:
             self._drop_page()
-            return NOTHING.observation("", self._black), self._info | {"fault": f"reset: {fault}"}
+            self._fault = f"reset: {fault}"
+            return NOTHING.observation("", self._black), self._info | {"fault": self._fault}
         return observation, dict(self._info)
 
     def step(self, action: str | Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        if self._fault:  # of the reset: who asks no more than step and reset is told here
+            fault, self._fault = self._fault, ""
+            return NOTHING.observation("", self._black), 0.0, False, True, self._info | {"fault": fault}
         if self._observation is None:
             raise gymnasium.error.ResetNeeded("call reset() before step(), and after an episode that ended in a fault")
         self._steps += 1

@@ -60,6 +60,8 @@
     value = clean(cut(String(value), MAX_VALUE));
     return /^[\w.:#%/()-]+$/.test(value) ? ` ${name}=${value}` : ` ${name}="${escapeValue(value)}"`;
   };
+  // Spaces once each, but for those in the attributes of a tag: a field's value is what it is.
+  const once = (html) => html.replace(/<[^<>"]*(?:"[^"]*"[^<>"]*)*>| {2,}/g, (part) => part[0] === "<" ? part : " ").trim();
   const round = (text) => text.replace(/-?\d+\.\d+(e-?\d+)?/g, (number) => String(Math.round(number * 10) / 10 + 0));
 
   const intersect = (a, b) => ({
@@ -266,9 +268,12 @@
       let own = "", ref = -1;
       if (shown) {
         own = attributesOf(element, tag, style);
+        // Where one listener of a page's root serves all, the pointer's form is what tells people where to click.
+        const points = deep && style.cursor === "pointer" && element.parentElement &&
+          getComputedStyle(element.parentElement).cursor !== "pointer";
         const icon = !element.firstChild && / class=/.test(own);
         if (wordless) { if (!icon && !/ style=/.test(own)) own = null; }
-        else if (!isOption && tag !== "body" && (scrolls || isActive(element, tag) || frame.listens(element))) ref = refOf(element);
+        else if (!isOption && tag !== "body" && (scrolls || points || isActive(element, tag) || frame.listens(element))) ref = refOf(element);
       } else own = null;
 
       const index = refList.length, outer = place;
@@ -376,7 +381,7 @@
       const stays = !text || text.left >= rect.left && text.top >= rect.top && text.right <= rect.right && text.bottom <= rect.bottom;
       if (!stays) spills.push([index, text.left, text.top, text.right - text.left, text.bottom - text.top]);
     });
-    return { full, spills, html: html.replace(/ {2,}/g, " ").trim(), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList };
+    return { full, spills, html: once(html), boxes: boxes.map((x) => Math.round(x * 100) / 100), refs: refList };
   }
 
   const agent = {

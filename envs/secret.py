@@ -1,8 +1,8 @@
 """Secrets of a task: ``{{secret:NAME}}`` stands in everything that is seen or written, the value only in the field.
 
-The value is read from the environment variable NAME when it is typed. A policy cannot tell the user's words from words
-on a page that ask for the secret, so the environment judges: only a name that stands in the task is one, only ``type``
-takes it, only into a password field, and only on a page of the start page's own origin.
+The value is read from the environment variable NAME when the environment is made. A policy cannot tell the user's words
+from words on a page that ask for the secret, so the environment judges: only a name that stands in the task is one,
+only ``type`` takes it, only into a password field, and only on a page of the start page's own origin.
 """
 
 from __future__ import annotations

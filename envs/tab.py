@@ -184,13 +184,21 @@ class Tab:
 
         Raises:
             ActionError: if the page cannot do it, or has gone meanwhile.
+            BrowserFault: if it cannot be read.
         """
+        if action.refs:
+            seen = self.read(wait=False)  # deciding took time: things may lie elsewhere now
         with self._browser.deadline():
             try:
                 self.hands.carry_out(action, seen)
             except Error as error:
                 self._need_browser(error)
                 raise ActionError(f"{action.verb} does not work on this page now: {self._reason('', error)}") from error
+
+    def rest(self, milliseconds: int) -> None:
+        """Lets time pass."""
+        with self._browser.deadline():
+            self.page.wait_for_timeout(milliseconds)
 
     def read(self, wait: bool = True) -> Seen:
         """What is on the page.

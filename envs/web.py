@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,7 +24,8 @@ __all__ = ["MAX_STEPS", "AllowList", "OpenWebEnv", "OpenWebError", "StartPageErr
 
 MAX_STEPS = 20
 
-_STORAGE = re.compile("storage.?state", re.IGNORECASE)  # in what Playwright says of one that it cannot use
+WAIT_MILLISECONDS = 1000
+"""How long a ``wait`` is."""
 
 
 class StartPageError(OpenWebError):
@@ -96,7 +96,7 @@ class OpenWebEnv(gymnasium.Env):
         self.tab: Tab | None = None
         self._observation = NOTHING.observation(self.task, self._black)
         self._seen = NOTHING
-        self._steps = 0
+        self._steps, self._fault = 0, ""
         self._end = float("inf")
 
     @property
@@ -113,7 +113,7 @@ class OpenWebEnv(gymnasium.Env):
         """
         super().reset(seed=seed)
         self._drop_tab()
-        self._steps = 0
+        self._steps, self._fault = 0, ""
         self._end = float("inf") if self.max_seconds is None else time.monotonic() + self.max_seconds
         try:
             if self._gate is None:
@@ -137,13 +137,17 @@ class OpenWebEnv(gymnasium.Env):
             return self._observe(self.tab, ""), self._info(self.tab)
         except BrowserFault as fault:
             self._drop_tab()
-            if self.storage_state and _STORAGE.search(reason := str(fault.__cause__)):
-                raise OpenWebError(f"cannot use the storage state {self.storage_state}: {reason}") from fault
+            if self.storage_state and browsers.bad_storage(fault):
+                raise OpenWebError(f"cannot use the storage state {self.storage_state}: {fault.__cause__}") from fault
             self._observation = NOTHING.observation(self.task, self._black)
-            return self._observation, self._info() | {"fault": f"reset: {self.secrets.mask(str(fault))}"}
+            self._fault = f"reset: {self.secrets.mask(str(fault))}"
+            return self._observation, self._info() | {"fault": self._fault}
 
     def step(self, action: str | Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         tab = self.tab
+        if tab is None and self._fault:  # of the reset: who asks no more than step and reset is told here
+            fault, self._fault = self._fault, ""
+            return self._observation, 0.0, False, True, self._info() | {"fault": fault}
         if tab is None:
             raise gymnasium.error.ResetNeeded("call reset() before step(), and after an episode that ended in a fault")
         self._steps += 1
@@ -165,8 +169,9 @@ class OpenWebEnv(gymnasium.Env):
             return self._observation, 0.0, False, True, info | {"fault": self.secrets.mask(str(fault))}
         info = self._info(tab) if answer is None else self._info(tab) | {"answer": answer}
         terminated = answer is not None
-        over = self._steps >= self.max_steps or time.monotonic() >= self._end
-        return observation, 0.0, terminated, over and not terminated, info
+        late = time.monotonic() >= self._end
+        over = not terminated and (late or self._steps >= self.max_steps)
+        return observation, 0.0, terminated, over, info | ({"limit": "seconds" if late else "steps"} if over else {})
 
     def look(self) -> Observation:
         """The page as it is now, once it is still, for whoever acts on it by other means than ``step``.
@@ -232,6 +237,8 @@ class OpenWebEnv(gymnasium.Env):
             tab.goto(action.strings[0])
         elif action.verb == "back":
             tab.back()
+        elif action.verb == "wait":
+            tab.rest(WAIT_MILLISECONDS)
         else:
             tab.carry_out(action, self._seen)
 

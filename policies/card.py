@@ -49,11 +49,12 @@ def training_card(run: Run, model: WebAgentModel, processor: Processor) -> str:
     unsaid = (*NOT_IN_CARD, *(FROM_SCRATCH if config.init else ()))
     values = {name: value for name, value in asdict(config).items() if name not in unsaid}
     values |= {f"processor.{name}": value for name, value in asdict(processor.config).items()}
+    works_out = model.config.copy and processor.config.amounts
     additions = {"pointer head": model.config.copy, "match features": model.config.match,
                  "learnt matches of words that are alike": bool(model.config.match and model.config.alike),
                  "boxes and numbers as quantities": bool(model.config.match and model.config.measures),
-                 "numbers worked out from others": bool(processor.config.amounts and model.config.sums),
-                 "calculator": bool(processor.config.amounts and model.config.calculator),
+                 "numbers worked out from others": bool(works_out and model.config.sums),
+                 "calculator": bool(works_out and model.config.calculator),
                  "mimetic start": model.config.mimetic}  # fmt: skip
     used = ", ".join(name for name, on in additions.items() if on) or "none"
     settings = [f"| {name} | {value} |" for name, value in values.items()]

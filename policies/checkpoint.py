@@ -36,6 +36,9 @@ FORMAT = 2
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
+BESIDE = ("start_pages.bin", "adapter", "training.safetensors", "training.json")
+"""What a training puts beside a checkpoint's files."""
+
 PARTS = "onnx"
 """Key of the configuration under which one that was exported names its ONNX files."""
 
@@ -147,8 +150,13 @@ def exported(folder: Path | str | None) -> bool:
 
 def latest(run: Path) -> Path | None:
     """The newest checkpoint of a training run, or None where it has none."""
-    steps = [path for path in run.glob("step-*") if re.fullmatch(r"step-\d+", path.name)]
-    return max(steps, key=lambda path: int(path.name[5:]), default=None)
+    return next(reversed(steps(run)), None)
+
+
+def steps(run: Path) -> list[Path]:
+    """The checkpoints of a training run, oldest first."""
+    found = [path for path in run.glob("step-*") if re.fullmatch(r"step-\d+", path.name)]
+    return sorted(found, key=lambda path: int(path.name[5:]))
 
 
 def sha256(folder: Path | str | None = None) -> str:
@@ -208,6 +216,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     Raises:
         CheckpointError: if something else has its name.
     """
+    folder = folder.resolve()
     if folder.exists() and not replaceable(folder):
         raise CheckpointError(f"{folder} is there and is no checkpoint, and is not replaced: choose another folder")
     unfinished = folder.with_name(f".{folder.name}.unfinished")
@@ -227,8 +236,15 @@ def replaceable(folder: Path) -> bool:
     """Whether what is there is an empty folder or a checkpoint and nothing more."""
     if not folder.is_dir():
         return False
-    found = [path.name for path in folder.iterdir()]
-    return not found or (CONFIG in found and (WEIGHTS in found or any(name.endswith(".onnx") for name in found)))
+    found = {path.name for path in folder.iterdir()}
+    if not found:
+        return True
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    ours = isinstance(config, dict) and "format" in config  # of whatever version
+    return ours and all(name in (*files(), *BESIDE) or name.endswith(".onnx") for name in found)
 
 
 def write_json(file: Path, content: dict) -> None:

@@ -53,15 +53,22 @@ def check(config: TrainConfig, processes: int) -> None:
         raise TrainError("--labelled goes with --teacher: without one all tasks are learnt from their demonstrations")
     if config.sight and (config.image == "none" or config.image_dropout >= 1):
         raise TrainError("--sight is a lesson by screenshots: leave out --image none and --image-dropout 1")
+    if config.sight and not (config.init or config.processor.copy):
+        raise TrainError("--sight is a lesson in pointing: leave out --processor.no-copy")
     if config.trained != "all" and (config.lora or config.vit_training != "joint"):
         raise TrainError(f"--trained {config.trained} trains that alone: leave out --lora and --vit-training")
-    if config.trained == "offsets" and not config.init:
-        raise TrainError("--trained offsets goes with --init: what is not trained would stay as it begins")
     if config.trained == "vision":
         if config.image == "none" or config.image_dropout >= 1:
             raise TrainError("--trained vision learns from screenshots: leave out --image none and --image-dropout 1")
         if processes > 1:
             raise TrainError("--trained vision goes on one device: what shows no picture trains nothing on any other")
+    kept = "what is not trained would stay as it begins"
+    if config.trained != "all" and not config.init:
+        raise TrainError(f"--trained {config.trained} goes with --init: {kept}")
+    if config.lora and not (config.init or config.t5):
+        raise TrainError(f"--lora goes with --t5 or --init: {kept}")
+    if config.vit_training != "joint" and not (config.init or config.vit):
+        raise TrainError(f"--vit-training {config.vit_training} goes with --vit or --init: {kept}")
     if config.vit_training == "lora" and not config.lora:
         raise TrainError("--vit-training lora needs the rank of the adapters: give --lora, such as --lora 16")
 
@@ -81,6 +88,8 @@ def check_shape(config: TrainConfig, model: WebAgentModel, processor: Processor)
         raise TrainError("--new-vision: the checkpoint that --init names reads no screenshots; leave the option out")
     if config.trained == "offsets" and not model.config.copy:
         raise TrainError("--trained offsets: the checkpoint that --init names spells pixels and numbers as text")
+    if config.sight and not model.config.copy:
+        raise TrainError("--sight: the checkpoint that --init names does not point at elements; leave the option out")
     default = {field.name: field.default for field in fields(config)}
     has = {"size": _size(model.config), "mimetic": model.config.mimetic, "image_tokens": model.config.image_tokens}
     asked = {name: getattr(config, name) for name in has if getattr(config, name) != default[name]}

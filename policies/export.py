@@ -54,7 +54,7 @@ def export(config: ExportConfig) -> Path:
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ExportError(f"the package {error.name} is missing: pip install 'webagent[onnx]'") from error
+        raise ExportError(f"the package {error.name} is missing: pip install onnx onnxruntime onnxscript") from error
     source = checkpoint.locate(None if config.policy == "embedded" else config.policy)
     if config.out.resolve() == source.resolve():
         raise ExportError(f"{config.out} is what is exported: choose another --out")

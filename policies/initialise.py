@@ -19,6 +19,8 @@ from policies.vision import PARTS
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
 
+OF_TOKENS = ("t5.shared.weight", "t5.lm_head.weight", "alike.meaning.weight")
+"""Weights with a row for each token of the vocabulary."""
 OVERLOOKED = 0.25
 """How far out a fresh ViT's tokens begin, beside those of the one before."""
 
@@ -135,10 +137,10 @@ def with_vocabulary(model: WebAgentModel, spelt: Sequence[Sequence[int]]) -> Web
     changed = type(model)(replace(model.config, t5={**model.config.t5, "vocab_size": len(spelt)}))
     learnt = dict(model.named_parameters())
     for name, weight in changed.named_parameters():
-        if weight.shape == learnt[name].shape:
+        if name not in OF_TOKENS:
             weight.copy_(learnt[name])
             continue
-        for row, tokens in zip(weight, spelt, strict=True):  # the embeddings, and the output's
+        for row, tokens in zip(weight, spelt, strict=True):
             if tokens:
                 row.copy_(learnt[name][list(tokens)].mean(0))
     return changed.to(next(model.parameters()).device)

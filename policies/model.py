@@ -64,6 +64,8 @@ class WebAgentModel(nn.Module):
             self.vit = timm.create_model(
                 config.vit, pretrained=False, num_classes=0, img_size=self.grid, **config.vit_args
             )
+            if config.image_tokens == "temporal" and not self.vit.num_prefix_tokens:
+                raise ValueError(f"{config.vit} has no class token, the one that 'temporal' takes: choose 'local'")
             self.vit.patch_embed.proj = PatchProjection(self.vit.patch_embed.proj)
             self.image_in = nn.Linear(self.vit.num_features, width)
             self.frame_embedding = nn.Embedding(config.frames, width)
@@ -101,7 +103,7 @@ class WebAgentModel(nn.Module):
         source = T5ForConditionalGeneration.from_pretrained(t5) if t5 else None
         if source is not None:
             values["t5"] = t5_arguments(source)
-            vocab_size = source.config.vocab_size
+            vocab_size, changes["mimetic"] = source.config.vocab_size, False  # it has begun already
         patches = None
         if vit:
             name, arguments = vit_source(vit)
@@ -361,7 +363,7 @@ class WebAgentModel(nn.Module):
 
     def logits(self, hidden: Tensor, among: Tensor | None = None) -> Tensor:
         """The vocabulary's logits, as transformers' T5 computes them; if given, of the few tokens ``among`` it."""
-        if self.t5.config.scale_decoder_outputs:
+        if scales_outputs(self.t5.config):
             hidden = hidden * self.t5.config.d_model**-0.5
         head = self.t5.lm_head
         return head(hidden) if among is None else hidden @ head.weight.index_select(0, among).T
@@ -422,6 +424,11 @@ def build_t5(arguments: dict[str, Any]) -> T5ForConditionalGeneration:
     return t5
 
 
+def scales_outputs(config: T5Config) -> bool:
+    """Whether the head's input is scaled. In transformers 4, which has no word for it, that of a tied head is."""
+    return getattr(config, "scale_decoder_outputs", config.tie_word_embeddings)
+
+
 def t5_arguments(t5: T5ForConditionalGeneration) -> dict[str, Any]:
     """The arguments by which ``build_t5`` makes another one of the same shape."""
     names = ("vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads",
@@ -429,7 +436,7 @@ def t5_arguments(t5: T5ForConditionalGeneration) -> dict[str, Any]:
              "feed_forward_proj", "decoder_start_token_id", "pad_token_id", "eos_token_id")  # fmt: skip
     arguments = {name: getattr(t5.config, name) for name in names}
     untied = t5.lm_head.weight.data_ptr() != t5.shared.weight.data_ptr()
-    return arguments | {"tie_word_embeddings": not (untied or not t5.config.scale_decoder_outputs)}
+    return arguments | {"tie_word_embeddings": not (untied or not scales_outputs(t5.config))}
 
 
 def _chosen(logits: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

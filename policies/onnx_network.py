@@ -165,6 +165,6 @@ def load(folder: Path | str) -> tuple[OnnxNetwork, Processor]:
     try:
         return OnnxNetwork(folder, config), Processor.load(folder)
     except ImportError as error:
-        raise CheckpointError(f"{folder} needs onnxruntime: pip install 'webagent[onnx]'") from error
+        raise CheckpointError(f"{folder} needs onnxruntime: pip install onnxruntime") from error
     except Exception as error:  # onnxruntime has many types, none of them public
         raise CheckpointError(f"{folder} cannot be rebuilt from its files: {error}") from error

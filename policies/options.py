@@ -19,10 +19,20 @@ Trained = Literal["all", "vision", "offsets"]
 
 @dataclass
 class TrainConfig:
-    """Trains a policy on the successful episodes of datasets."""
+    """Train a policy on the successful episodes of datasets.
+
+    A run that was stopped goes on by the same command with --resume, and ends as if it had not been stopped. On several
+    devices: `accelerate launch -m webagent train ...`.
+
+    examples:
+      webagent train --data data/thin16 --out runs/first
+      webagent train --data data/thin16 --out runs/first --resume
+      webagent train --data data/thin16 data/more --out runs/second --init runs/first --lr 3e-4
+      webagent train --data data/thin16 --out runs/xl --t5 google/flan-t5-xl --vit vit_base_patch16_224 --lora 16
+    """
 
     data: tuple[Path, ...]
-    """Folders that `webagent collect` wrote."""
+    """Folders that `webagent collect`, `synthesize`, `record` or `import-demos` wrote."""
     out: Path
     """Folder of the run: checkpoints and logs."""
     init: Path | None = None
@@ -42,7 +52,8 @@ class TrainConfig:
     """Whether a training that begins with another's weights has a fresh ViT, such as where pictures have said nothing
     for so long that what the other's ViT gives is the same whatever it sees."""
     size: str = "mini"
-    """Shape of the network where it is trained from scratch."""
+    """Shape of the network where it is trained from scratch: mini (the embedded policy's), small, base or xl, as of
+    Flan-T5."""
     t5: str | None = None
     """Pretrained Flan-T5, by name or folder, in place of one from scratch; google/flan-t5-base for example."""
     vit: str | None = None
@@ -145,8 +156,8 @@ class AverageConfig:
 class ExportConfig:
     """Write a policy as ONNX files, with which it decides faster on a CPU.
 
-    The folder is given as any other policy's: `--policy FOLDER`. It cannot be trained on. Needs the packages of
-    `pip install 'webagent[onnx]'`; to decide, onnxruntime alone.
+    The folder is given as any other policy's: `--policy FOLDER`. It cannot be trained on. Needs the packages onnx,
+    onnxruntime and onnxscript; to decide, onnxruntime alone.
 
     examples:
       webagent export --out exported --int8

@@ -7,6 +7,7 @@ What an action looks like to the decoder is described in ``policies.steps``.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -189,12 +190,13 @@ class Processor:
             ValueError: if the html is not of the form that observations have.
         """
         limit = self.config.max_tokens
-        instruction = _text_units(observation["instruction"])[: limit // 2]
+        instruction, before = self._within(_text_units(observation["instruction"])[: limit // 2], limit // 2)
         past = self._history_units(history, observation.get("last_error", ""))[-limit // 4 :]
+        latest, told = self._within(past[::-1], 3 * limit // 4 - sum(map(len, before)))  # the rest is the page's
+        past, before = latest[::-1], [*before, *told[::-1]]
         boxes = observation.get("boxes")
         page = page_units(_parsed(observation["html"]), refs=not self.config.copy, boxes=boxes)
         page.insert(0, Unit(DOCUMENT, "symbol"))
-        before = [self._ids(unit) for unit in (*instruction, *past)]
         within = [self._ids(unit) for unit in page]
         kept = prune(page, [*map(len, within)], limit - sum(map(len, before)))
         page = [page[number] for number in kept]
@@ -329,6 +331,12 @@ class Processor:
         if unit.kind == "symbol":
             return (self.vocabulary.symbols[unit.text],)
         return self.vocabulary.encode_markup(unit.text)
+
+    def _within(self, units: list[Unit], budget: int) -> tuple[list[Unit], list[tuple[int, ...]]]:
+        """The first units, as many as have no more tokens than that together, and the tokens of each."""
+        ids = [self._ids(unit) for unit in units]
+        number = bisect_right([*accumulate(map(len, ids))], budget)
+        return units[:number], ids[:number]
 
     def _history_units(self, history: Sequence[HistoryItem], error: str) -> list[Unit]:
         units: list[Unit] = []

@@ -118,8 +118,8 @@ class Run:
             state = {name: tensor.cpu().clone() for name, tensor in training.items()}  # at first both are one
             checkpoint.save_tensors(folder / TENSORS, state)
             checkpoint.write_json(folder / STATE, {n: getattr(self, n) for n in names} | {"identity": self._identity})
-        _, *older = sorted(self.config.out.glob("step-*"), reverse=True)
-        for number, folder in enumerate(older, 1):
+        *older, _ = checkpoint.steps(self.config.out)
+        for number, folder in enumerate(reversed(older), 1):
             if number < self.config.keep:  # only the latest is gone on from
                 (folder / TENSORS).unlink(missing_ok=True)
             else:

@@ -14,12 +14,13 @@ import time
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from policies import checkpoint
@@ -41,6 +42,8 @@ from policies.validate import browser_success, held_out_accuracy, held_out_rows
 
 LOG_EVERY = 20
 """Steps from one line of the log to the next."""
+PATIENCE = timedelta(hours=6)
+"""How long devices wait for the main process, which alone reads the data and plays in the browser."""
 
 
 @without_denormals()
@@ -52,7 +55,12 @@ def train(config: TrainConfig) -> Path:
         DatasetError: if the data cannot be read.
         CheckpointError: if the checkpoint to go on from is damaged.
     """
-    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    accelerator = Accelerator(
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=True),
+            InitProcessGroupKwargs(timeout=PATIENCE),
+        ]
+    )
     check(config, accelerator.num_processes)
     if config.threads:  # after accelerate, which sets them by the number of processes
         torch.set_num_threads(config.threads)
@@ -82,7 +90,7 @@ def train(config: TrainConfig) -> Path:
             if config.new_vocabulary:
                 before = processor.vocabulary
                 processor = Processor.build(
-                    replace(processor.config, vocab_size=config.processor.vocab_size), corpus(table)
+                    replace(processor.config, tokenizer="", vocab_size=config.processor.vocab_size), corpus(table)
                 )
                 model = with_vocabulary(model, before.spells(processor.vocabulary))
         else:
@@ -94,7 +102,7 @@ def train(config: TrainConfig) -> Path:
                 if parts := [part for part in (tokenizer, config.vit) if part]:
                     raise TrainError(f"{' or '.join(parts)} cannot be loaded: {error}") from error
                 raise
-        if model.config.alike and not knows:
+        if model.config.match and model.config.alike and not knows:
             samples = Samples.encode(table, processor, config.jobs, quiet=False, cache=config.out / TOKENS)
             rows = np.flatnonzero(~held_out(table) & (samples.lengths > 0))
             model.alike.begin((samples.tasks[row], cast(Example, samples.examples[row])) for row in rows)
@@ -210,6 +218,9 @@ def train(config: TrainConfig) -> Path:
             if run.step == leg.stop:
                 evaluate()
                 run.leg, run.sampler = leg.stop, sampler.state
+                if main and run.step < end and time.monotonic() - saved > 60 * config.save_minutes:
+                    run.save(model, average, optimizer, processor)
+                    saved = time.monotonic()
                 if log:
                     log.write_tasks(run.step, "held_out", run.held_out)
                     if config.browser_episodes:

@@ -107,4 +107,5 @@ find_or_install_browser || {
     fail "no Chromium that starts. Install one (Debian: apt-get install chromium; elsewhere: .venv/bin/playwright install --with-deps chromium) or name one in WEBAGENT_CHROMIUM, then run this again"
 }
 say "ready, with $(tail -n 1 .venv/browser.txt)"
+say "now: . .venv/bin/activate, and then webagent --help"
 echo "$key" >$stamp

@@ -235,8 +235,10 @@ def main(recipe: Recipe) -> None:
     if recipe.new_vision and begun:
         publish(recipe, new_eyes(recipe, begun))
     else:
-        data = tuple(datasets(recipe, begun))
-        publish(recipe, _train(replace(recipe.training, data=data, out=recipe.work / "run", init=begun)))
+        data, names = tuple(datasets(recipe, begun)), {TASK, *(task.name for task in tasks.select(recipe.suite))}
+        shares = {task: share for task, share in recipe.training.shares.items() if task in names}
+        training = replace(recipe.training, data=data, out=recipe.work / "run", init=begun, shares=shares)
+        publish(recipe, _train(training))
 
 
 def new_eyes(recipe: Recipe, begun: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import re
@@ -57,12 +58,14 @@ class Agent:
         image: what the policy sees of the screenshots (``policies.images``); scripted policies read html alone.
         beams: width of the beam search of a learnt policy; 1 is greedy.
         base_url: address of the endpoint of ``openai:MODEL``; the official one where empty.
+        max_tokens: length of its answers at most.
     """
 
     name: str
     image: ImageMode = "real"
     beams: int = 1
     base_url: str = ""
+    max_tokens: int = 200
 
     @property
     def chat(self) -> bool:
@@ -96,6 +99,21 @@ class Agent:
         how = {"real": "with the image", "none": "without the image"}.get(self.image, f"{self.image} images")
         return f"{self.name}, {how}" if self.sees_pages else self.name
 
+    def identity(self) -> str:
+        """Names what decides, so that what it did is not taken for what another one, or other code, did.
+
+        Raises:
+            CheckpointError: if the folder is not a checkpoint.
+            UsageError: if code of one's own brings no policy.
+        """
+        if self.code:
+            _own_policy(self.name)
+            file = getattr(sys.modules[self.name.partition(":")[0]], "__file__", None)
+            return f"{self.name} {hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ''}".strip()
+        if self.chat:
+            return f"{self.name} {self.base_url}".strip()
+        return f"checkpoint {self.checkpoint_sha256()}" if self.learnt else self.name
+
     def check(self) -> None:
         """Finds out before the work what is wrong with the options.
 
@@ -105,6 +123,13 @@ class Agent:
         """
         if self.base_url and not self.chat:
             raise UsageError("--base-url is for --policy openai:MODEL")
+        if self.image in ("white", "random") and self.sees_pages and not self.learnt:
+            raise UsageError(f"--image {self.image} is for checkpoints; {self.name} takes real or none")
+        if self.learnt and self.folder is not None and not self.folder.exists():
+            raise UsageError(
+                f"--policy {self.name}: there is no such folder; expected a checkpoint's, or one of embedded, oracle, "
+                "random, openai:MODEL, module:name"
+            )
         if self.chat:
             from webagent.chat import Endpoint
 
@@ -169,10 +194,10 @@ def _own_policy(name: str) -> Policy:
         sys.path.insert(0, here)
     try:
         policy = getattr(importlib.import_module(module), attribute)()
-    except (ImportError, AttributeError, TypeError) as error:
+    except Exception as error:  # whatever code of one's own does
         raise UsageError(
-            f"--policy {name} brings no policy: {error}; expected module:name, found from the folder that this runs "
-            f"in, of a class or function that can be called without arguments"
+            f"--policy {name} brings no policy: {type(error).__name__}: {error}; expected module:name, found from the "
+            f"folder that this runs in, of a class or function that can be called without arguments"
         ) from error
     if not isinstance(policy, Policy):
         raise UsageError(f"--policy {name} made a {type(policy).__name__}, which has not reset() and act(observation)")

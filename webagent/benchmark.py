@@ -67,6 +67,7 @@ def bench(config: BenchConfig) -> BenchResult:
         "checkpoint_sha256": checkpoint,
         "pictures": config.pictures,
         "failures": config.failures,
+        **({"policy": config.agent.identity()} if config.agent.code else {}),
         **record,
     }
     with ExitStack() as stack:

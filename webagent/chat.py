@@ -67,12 +67,21 @@ EXAMPLES = {
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a model wrote, and whether it was cut off."""
+
+    text: str
+    cut: bool = False
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """Where a model is asked."""
 
     model: str
     base_url: str
     key: str
+    max_tokens: int = 200
 
     @classmethod
     def of(cls, agent: Agent) -> Endpoint:
@@ -90,16 +99,31 @@ class Endpoint:
             raise UsageError(f"--base-url must be like https://host/v1, got {agent.base_url!r}")
         if url == OFFICIAL and not key:
             raise UsageError(f"{agent.name} needs the key of {OFFICIAL} in {KEY}, or another --base-url")
-        return cls(model, url, key)
+        return cls(model, url, key, agent.max_tokens)
 
-    def ask(self, messages: Sequence[dict[str, Any]]) -> str:
+    def ask(self, messages: Sequence[dict[str, Any]]) -> Answer:
         """The model's answer.
+
+        What some models refuse to be told, how long the answer may be under its old name and that nothing is left to
+        chance, they are not told again.
 
         Raises:
             UsageError: if the endpoint lets nobody in so (wrong key, unknown model), or sends elsewhere.
             AgentFault: if it refuses this request, or does not answer, though asked again.
         """
-        body = {"model": self.model, "messages": list(messages), "temperature": 0, "max_tokens": 200}
+        told = _TOLD.setdefault(self, {"temperature": 0, "max_tokens": self.max_tokens})
+        while True:
+            try:
+                return self._ask({"model": self.model, "messages": list(messages), **told})
+            except _BadRequest as refused:
+                if "max_completion_tokens" in str(refused) and "max_tokens" in told:
+                    told["max_completion_tokens"] = told.pop("max_tokens")
+                elif "temperature" in str(refused) and "temperature" in told:
+                    del told["temperature"]
+                else:
+                    raise AgentFault(str(refused)) from None
+
+    def _ask(self, body: dict[str, Any]) -> Answer:
         request = urllib.request.Request(
             f"{self.base_url}/chat/completions",
             json.dumps(body).encode(),
@@ -109,7 +133,8 @@ class Endpoint:
         for pause in (*PAUSES, None):
             try:
                 with _OPENER.open(request, timeout=TIMEOUT) as response:
-                    return str(json.load(response)["choices"][0]["message"]["content"] or "")
+                    choice = json.load(response)["choices"][0]
+                    return Answer(str(choice["message"]["content"] or ""), choice.get("finish_reason") == "length")
             except urllib.error.HTTPError as error:
                 complaint = f"{self.base_url} answered {error.code}: {error.read(300).decode('utf-8', 'replace')}"
                 if error.code < 400:
@@ -119,6 +144,8 @@ class Endpoint:
                     ) from None
                 if error.code in REFUSED:
                     raise UsageError(complaint) from None
+                if error.code == 400:
+                    raise _BadRequest(complaint) from None
                 if error.code < 500 and error.code not in BUSY:
                     raise AgentFault(complaint) from None
             except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
@@ -126,6 +153,14 @@ class Endpoint:
             if pause is not None:
                 time.sleep(pause)
         raise AgentFault(complaint)
+
+
+class _BadRequest(Exception):
+    """Something in the request does not suit the model. The message is the endpoint's."""
+
+
+_TOLD: dict[Endpoint, dict[str, Any]] = {}
+"""What an endpoint is told besides the messages."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -168,11 +203,16 @@ class ChatPolicy:
         for _ in range(2):
             answer = self._endpoint.ask(messages)
             try:
-                action = read_action(answer, self._verbs)
+                action = read_action(answer.text, self._verbs)
             except ActionError as error:
+                if answer.cut:
+                    raise AgentFault(
+                        f"{self._endpoint.model}'s answer was cut at {self._endpoint.max_tokens} tokens, before an "
+                        "action: raise --max-tokens"
+                    ) from None
                 self._complaint = str(error)
                 messages += [
-                    {"role": "assistant", "content": answer},
+                    {"role": "assistant", "content": answer.text},
                     {"role": "user", "content": f"That is no action: {error}. Answer with one line."},
                 ]
                 continue
@@ -208,7 +248,7 @@ def read_action(answer: str, verbs: Sequence[str]) -> Action:
     Raises:
         ActionError: if no line is an action with one of the verbs.
     """
-    answer = re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL)
+    answer = re.sub(r"<think>.*?(</think>|\Z)", "", answer, flags=re.DOTALL)
     complaint = ActionError("the answer is empty")
     for line in reversed(answer.splitlines()):
         line = line.strip().strip("`").strip()

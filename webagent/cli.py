@@ -44,7 +44,7 @@ VERBS = {
     "data": Verb(
         "webagent.data:DataConfig", "webagent.data:data", "count what a dataset holds, or show it as pictures"
     ),
-    "train": Verb("policies.options:TrainConfig", "policies.train:train", "train a policy on a dataset"),
+    "train": Verb("policies.options:TrainConfig", "webagent.training:train_with", "train a policy on a dataset"),
     "average": Verb(
         "policies.options:AverageConfig", "policies.average:average", "average the weights of checkpoints"
     ),
@@ -138,7 +138,9 @@ def _dispatch(words: list[str]) -> int:
     verb = VERBS[words[0]]
     config = tyro.cli(pkgutil.resolve_name(verb.config), prog=f"webagent {words[0]}", args=words[1:])
     outcome = pkgutil.resolve_name(verb.function)(config)
-    return outcome if isinstance(outcome, int) else 0
+    if isinstance(outcome, int):
+        return outcome
+    return int(bool(getattr(outcome, "invalid", "")))
 
 
 def _is_message(error: Exception) -> bool:

@@ -17,4 +17,4 @@ def collect_with(config: CollectConfig) -> Path:
     if config.scripted:
         return collect(config)
     agent = Agent(config.policy, image="real" if config.screenshot else "none")
-    return collect(config, Learner(agent.policy, f"checkpoint {agent.checkpoint_sha256()}"))
+    return collect(config, Learner(agent.policy, agent.identity()))

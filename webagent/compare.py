@@ -102,7 +102,11 @@ def compare_results(first: BenchResult, second: BenchResult) -> tuple[Comparison
         if one.success != other.success:
             different.append(Different(one, other))
     if not tasks:
-        raise UsageError("the two runs have no episode of the same task and page seed")
+        raise UsageError(
+            f"the two runs have no episode of the same task and page seed: the first has {len(first.tasks)} tasks, "
+            f"page seeds {first.seeds}, the second {len(second.tasks)}, {second.seeds}; measure both with the same "
+            "--suite and page seeds"
+        )
     return Comparison(tuple(Pairs(task, *counts) for task, counts in tasks.items())), different
 
 

@@ -43,6 +43,8 @@ class BenchConfig:
     own: module:name of what makes an object with reset() and act(observation), as `envs.loop.Policy`."""
     base_url: str = ""
     """Address of the OpenAI-compatible endpoint of openai:MODEL. Its key is read from OPENAI_API_KEY alone."""
+    max_tokens: int = 200
+    """Tokens of openai:MODEL's answers at most; a model that thinks aloud first needs thousands."""
     image: ImageMode = "real"
     """real shows the policy the screenshots, none leaves them out, white and random put blank pages or noise there."""
     beams: int = 1
@@ -81,7 +83,7 @@ class BenchConfig:
 
     @property
     def agent(self) -> Agent:
-        return Agent(self.policy, self.image, self.beams, self.base_url)
+        return Agent(self.policy, self.image, self.beams, self.base_url, self.max_tokens)
 
     def protocol(self, checkpoint_sha256: str) -> protocols.Protocol:
         """The protocol, with this configuration's own seeds where it names any.
@@ -121,9 +123,9 @@ class BenchConfig:
         Raises:
             UsageError: if something is.
         """
-        for name in ("episodes", "beams"):
+        for name in ("episodes", "beams", "max_tokens"):
             if (value := getattr(self, name)) is not None and value < 1:
-                raise UsageError(f"--{name} must be at least 1, got {value}")
+                raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
         for name in ("pictures", "first_seed"):
             if (value := getattr(self, name)) is not None and value < 0:
                 raise UsageError(f"--{name.replace('_', '-')} must not be negative, got {value}")
@@ -152,6 +154,7 @@ class BenchConfig:
         names += ["image"] if agent.sees_pages else []
         names += ["beams"] if agent.learnt else []
         names += ["base_url"] if agent.chat else []
+        names += ["max_tokens"] if agent.chat and self.max_tokens != BenchConfig.max_tokens else []
         values = {name: getattr(self, name) for name in names}
         always = ("suite", "policy", "image", "beams")
         return {

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import tyro
+from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from data_gen.dataset import DatasetError, observed, read_dataset
 from data_gen.files import write_whole
@@ -25,6 +25,7 @@ from policies.start_pages import start_page
 from webagent.output import UsageError, check_folder_writable, console
 from webagent.protocols import EVALUATION_SEED
 from webagent.report import Trace, TraceStep, dataset_page, marks_of
+from webagent.table import Column, print_table
 
 SAMPLE = 200
 """Steps per task of which the tokens are counted."""
@@ -146,7 +147,7 @@ def stats(config: StatsConfig) -> list[TaskStats]:
         opened = spread(_known, jobs, config.workers)
         known = dict(track(opened, "opening", len(names), console=out, transient=True, disable=not out.is_terminal))
         found = [replace(task, evaluation=(len(seeds), known[task.task])) for task in found]
-    out.print(_table(config, found))
+    _print_table(config, found, out)
     return found
 
 
@@ -168,7 +169,7 @@ def _known(task: str, seeds: range, starts: set[str]) -> tuple[str, int]:
         env.close()
 
 
-def _table(config: StatsConfig, found: list[TaskStats]) -> Table:
+def _print_table(config: StatsConfig, found: list[TaskStats], out: Console) -> None:
     episodes, steps = sum(task.episodes for task in found), sum(task.steps for task in found)
     columns = [
         ("task", [task.task for task in found], f"{len(found)} tasks"),
@@ -199,13 +200,10 @@ def _table(config: StatsConfig, found: list[TaskStats]) -> Table:
             _counts(sum((t.sources for t in found), Counter())),
         ),
     ]
-    table = Table(title=str(config.folder), title_justify="left", show_footer=len(found) > 1)
-    for name, _, total in columns:
-        words = name in ("task", "steps by source")
-        table.add_column(name, total, justify="left" if words else "right", no_wrap=words)
-    for row in zip(*(values for _, values, _ in columns), strict=True):
-        table.add_row(*row)
-    return table
+    words = ("task", "steps by source")
+    dispensable = ("kB a step", "95 %", "MB", "repeats", "steps by source", "an episode", "start pages")
+    shown = [Column(name, cells, total, words=name in words) for name, cells, total in columns]
+    print_table(out, str(config.folder), shown, dispensable, len(found) > 1)
 
 
 def _ratio(amount: float, count: int) -> str:

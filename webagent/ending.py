@@ -54,7 +54,8 @@ class Ending:
         if episode.success:
             return cls(episode, "success", "success")
         if episode.truncated:
-            return cls(episode, "out-of-budget", f"out of budget: not done after {len(episode.steps)} steps")
+            spent = "out of time" if episode.limit == "seconds" else "out of budget"
+            return cls(episode, "out-of-budget", f"{spent}: not done after {len(episode.steps)} steps")
         if page:
             return cls(episode, "done", "done", episode.steps[-1].action.strings[0])
         return cls(episode, "failure", "wrong")

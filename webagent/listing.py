@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from envs import tasks as task_table
+from webagent import protocols
 from webagent.output import console
 
 
@@ -19,7 +20,8 @@ class TasksConfig:
     """
 
     suite: str = "all"
-    """A suite of the task table: thin16, webgum56, browsergym125, pix2act59, split62, split63 or all."""
+    """A suite of the task table: thin16, webgum56, browsergym125, pix2act59, split62, split63, both as split62-63, or
+    all."""
     match: str = ""
     """Only tasks whose name contains this."""
     names: bool = False
@@ -32,31 +34,24 @@ def list_tasks(config: TasksConfig) -> None:
     Raises:
         UnknownTask: if there is no such suite.
     """
-    found = [task for task in task_table.select(config.suite) if config.match in task.name]
+    suite = protocols.PROTOCOLS[config.suite].suite if config.suite in protocols.PROTOCOLS else config.suite
+    found = [task for task in task_table.select(suite) if config.match in task.name]
     if config.names:
         print("\n".join(task.name for task in found))
         return
-    from rich.table import Table
+    from webagent.table import Column, print_table
 
-    suites = task_table.COLUMNS
     title = f"{len(found)} tasks of suite {config.suite}" + (f" matching {config.match!r}" if config.match else "")
-    table = Table(title=title, title_justify="left")
-    for name in ("task", "category", "split"):
-        table.add_column(name, no_wrap=True)
-    for suite in suites:
-        table.add_column(suite, justify="center")
-    for name in ("steps", "success from", "ms an action"):
-        table.add_column(name, justify="right")
-    table.add_column("note")
-    for task in found:
-        table.add_row(
-            task.name,
-            task.category,
-            task.split,
-            *("x" if suite in task.suites else "" for suite in suites),
-            str(task.max_steps),
-            f"{task.success_threshold:g}",
-            str(task.tick_ms),
-            task.note,
-        )
-    console().print(table)
+    suites = [Column(suite, ["x" if suite in task.suites else "" for task in found]) for suite in task_table.COLUMNS]
+    columns = (
+        Column("task", [task.name for task in found], words=True),
+        Column("category", [task.category for task in found], words=True),
+        Column("split", [task.split for task in found], words=True),
+        *suites,
+        Column("steps", [str(task.max_steps) for task in found]),
+        Column("success from", [f"{task.success_threshold:g}" for task in found]),
+        Column("ms an action", [str(task.tick_ms) for task in found]),
+        Column("note", [task.note for task in found], words=True, breaks=True),
+    )
+    dispensable = ["note", "ms an action", "split", "category", *(column.name for column in reversed(suites))]
+    print_table(console(), title, columns, dispensable)

@@ -97,12 +97,19 @@ class BenchResult:
     def invalid(self) -> str:
         """Why these are no results; empty where they are."""
         if unscored := [row.task for row in self.tasks if not row.scored]:
-            return f"Not valid: {', '.join(unscored)} without an episode that could be scored."
+            return f"Not valid: {', '.join(unscored)} without an episode that could be scored{self._fault}."
         if self.faults > LOST_LIMIT * len(self.episodes):
-            return f"Not valid: {self.faults} of {len(self.episodes)} episodes were lost to faults of the browser."
+            return f"Not valid: {self.faults} of {len(self.episodes)} episodes were lost to faults{self._fault}."
         if self.retried > RETRIED_LIMIT * len(self.episodes) and self.retried > 1:
-            return f"Not valid: {self.retried} of {len(self.episodes)} episodes met a fault of the browser."
+            return f"Not valid: {self.retried} of {len(self.episodes)} episodes met a fault{self._fault}."
         return ""
+
+    @property
+    def _fault(self) -> str:
+        """Of what was lost or run again, what happened first."""
+        told = (episode.note if episode.end == "fault" else episode.retried for episode in self.episodes)
+        first = next(filter(None, told), "")
+        return f"; the first: {first}" if first else ""
 
     @property
     def mean(self) -> float:

@@ -75,11 +75,14 @@ class RunConfig:
     seed: int = EVALUATION_SEED
     """Page seed of the MiniWoB++ task."""
     policy: str = "embedded"
-    """embedded (the package's), a checkpoint folder, openai:MODEL, random, or oracle (MiniWoB++ only)."""
+    """embedded (the package's), a checkpoint folder, openai:MODEL, random, oracle (MiniWoB++ only), or your own:
+    module:name of what makes an object with reset() and act(observation), as `envs.loop.Policy`."""
     base_url: str = ""
     """Address of the OpenAI-compatible endpoint of openai:MODEL. Its key is read from OPENAI_API_KEY alone."""
+    max_tokens: int = 200
+    """Tokens of openai:MODEL's answers at most; a model that thinks aloud first needs thousands."""
     image: ImageMode = "real"
-    """real shows the policy the screenshots, none leaves them out."""
+    """real shows the policy the screenshots, none leaves them out, white and random put blank pages or noise there."""
     beams: int = 1
     """Width of a learnt policy's beam search; 1 is greedy."""
     max_steps: int | None = None
@@ -107,7 +110,7 @@ class RunConfig:
 
     @property
     def agent(self) -> Agent:
-        return Agent(self.policy, self.image, self.beams, self.base_url)
+        return Agent(self.policy, self.image, self.beams, self.base_url, self.max_tokens)
 
     @property
     def least_likely(self) -> float:
@@ -138,8 +141,9 @@ class RunConfig:
                     raise UsageError(f"--{name.replace('_', '-')} goes with --url, not with a MiniWoB++ task")
         if self.seed not in task_table.PAGE_SEEDS:
             raise UsageError(f"--seed is from 0 to {task_table.PAGE_SEEDS[-1]}, got {self.seed}")
-        if self.beams < 1:
-            raise UsageError(f"--beams must be at least 1, got {self.beams}")
+        for name in ("beams", "max_tokens"):
+            if (value := getattr(self, name)) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
         if self.max_steps is not None and self.max_steps < 1:
             raise UsageError(f"--max-steps must be at least 1, got {self.max_steps}")
         if self.max_seconds is not None and not self.max_seconds > 0:
@@ -162,7 +166,7 @@ class RunConfig:
 def run(config: RunConfig) -> int:
     """Runs the task, prints every action, writes the trace.
 
-    What was done until then is written too where it is interrupted, or breaks, after a step.
+    What was done until then is written too where it is interrupted, or breaks after a step.
 
     Returns:
         One of ``EXIT_CODES``.
@@ -195,7 +199,8 @@ def run(config: RunConfig) -> int:
             episode = run_policy(env, policy, config.task_name, config.seed, show)
             ending = Ending.of(episode, bool(config.url))
         except BaseException as error:  # an interrupt too
-            if not steps and not isinstance(error, StartPageError):
+            told = isinstance(error, KeyboardInterrupt | SystemExit)
+            if not steps and not told and not isinstance(error, StartPageError):
                 raise
             broken = None if isinstance(error, StartPageError) else error
             mask = env.secrets.mask if isinstance(env, OpenWebEnv) else str
@@ -270,7 +275,7 @@ def _tell(text: str, out: Console, good: bool) -> None:
 
 def _save_storage_state(env: OpenWebEnv, file: Path, out: Console) -> None:
     try:
-        write_whole(file, env.stored())
+        write_whole(file, env.stored(), private=True)
         _tell(f"storage state: {file}", out, True)
     except BrowserFault as fault:
         _tell(f"the storage state was not saved: {fault}", out, False)

@@ -20,12 +20,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from data_gen.dataset import short
 from data_gen.files import write_whole
 from webagent.episodes import EpisodeResult
 from webagent.output import UsageError
 from webagent.report import Trace
 from webagent.report.trace import trace_from_json, trace_to_json
 from webagent.units import Unit, UnitResult
+
+FILES = ("run.json", "results.json", "episodes.parquet", "second_judge.json", "index.html", "timing.jsonl")
 
 
 class RunFolder:
@@ -44,7 +47,10 @@ class RunFolder:
         self.folder = folder
         self._units, self._traces = folder / "units", folder / "traces"
         if overwrite and (folder / "run.json").is_file():
-            shutil.rmtree(folder)
+            for part in (self._units, self._traces):
+                shutil.rmtree(part, ignore_errors=True)
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
         text = json.dumps(identity, indent=1, ensure_ascii=False) + "\n"
         if folder.is_dir() and any(folder.iterdir()):
             self._compare(json.loads(text))
@@ -59,7 +65,7 @@ class RunFolder:
         for name in identity | found:
             if (one := found.get(name)) != (other := identity.get(name)):
                 raise UsageError(
-                    f"{self.folder} holds another run: its {name} is {_short(one)}, now it is {_short(other)}; "
+                    f"{self.folder} holds another run: its {name} is {short(one)}, now it is {short(other)}; "
                     "choose another --out, or --overwrite it"
                 )
 
@@ -99,8 +105,3 @@ def stored_traces(run: Path, keys: Iterable[tuple[str, int]]) -> list[Trace]:
     """The traces that a run's folder holds of these episodes, by task and page seed."""
     files = [run / "traces" / f"{task}-{seed}.json" for task, seed in dict.fromkeys(keys)]
     return [trace_from_json(json.loads(file.read_text(encoding="utf-8"))) for file in files if file.is_file()]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 160 else text[:157] + "..."

@@ -1,43 +1,92 @@
-"""The results of a benchmark as a table in the terminal."""
+"""Tables in the terminal, of a benchmark's results above all."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
+from webagent.episodes import TaskResult
 from webagent.results import BenchResult
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: its heading.
+        cells: what stands below it, row by row.
+        footer: what stands under them.
+        words: whether they are words, and not numbers, which stand to the right.
+        breaks: whether a cell may go on in a line of its own.
+        style: rich's.
+    """
+
+    name: str
+    cells: Sequence[str]
+    footer: str = ""
+    words: bool = False
+    breaks: bool = False
+    style: str = ""
+
+
+def print_table(
+    console: Console, title: str, columns: Sequence[Column], dispensable: Sequence[str] = (), footer: bool = False
+) -> None:
+    """Prints a table as wide as the terminal at most, with no number cut short.
+
+    Args:
+        console: where to.
+        title: stands above it.
+        columns: all of them.
+        dispensable: names of those that may be left out, the first ones first, where there is no room.
+        footer: whether to show the footers.
+    """
+    left_out: list[str] = []
+    wide = console.options.update(width=10_000, max_width=10_000)
+    while True:
+        table = Table(title=title, title_justify="left", show_footer=footer)
+        shown = [column for column in columns if column.name not in left_out]
+        for column in shown:
+            justify: Literal["left", "right"] = "left" if column.words else "right"
+            table.add_column(column.name, column.footer, justify=justify, style=column.style, no_wrap=not column.breaks)
+        for row in zip(*(column.cells for column in shown), strict=True):
+            table.add_row(*row)
+        if len(left_out) == len(dispensable) or Measurement.get(console, wide, table).minimum <= console.width:
+            break
+        left_out.append(dispensable[len(left_out)])
+    console.print(table)
+    if left_out:
+        console.print(f"left out, for want of room: {', '.join(left_out)}", style="dim")
 
 
 def print_results(result: BenchResult, console: Console) -> None:
     """Prints the table by task, the means below it, and what must be known about them."""
-    table = Table(
-        title=f"MiniWoB++, {result.protocol.name}: {result.policy_name}, page seeds {result.seeds}",
-        title_justify="left",
-        show_footer=len(result.tasks) > 1,
-    )
     low, high = result.mean_interval
-    table.add_column("task", footer="mean over tasks", no_wrap=True)
-    table.add_column("success", justify="right", footer=f"{result.mean:.1%}", style="bold")
-    table.add_column("95 % interval", justify="right", footer=f"{low:.1%} - {high:.1%}")
-    table.add_column("raw > 0", justify="right", footer=f"{result.positive_mean:.1%}")
-    table.add_column("steps", justify="right", footer=f"{result.mean_steps:.1f}")
-    table.add_column("episodes", justify="right", footer=str(result.scored))
-    table.add_column("pages", justify="right", footer=str(sum(row.pages for row in result.tasks)))
-    table.add_column("faults", justify="right", footer=str(result.faults))
-    table.add_column("failures")
-    for row in result.tasks:
-        table.add_row(
-            row.task,
-            f"{row.rate:.0%}" if row.scored else "-",
-            f"{row.interval.low:.0%} - {row.interval.high:.0%}",
-            f"{row.positive_rate:.0%}" if row.scored else "-",
-            f"{row.mean_steps:.1f}",
-            str(row.scored),
-            str(row.pages),
-            str(row.faults),
-            row.failures,
-        )
-    console.print(table)
+    rows = result.tasks
+    columns = (
+        Column("task", [row.task for row in rows], "mean over tasks", words=True),
+        Column("success", [_share(row, row.rate) for row in rows], f"{result.mean:.1%}", style="bold"),
+        Column(
+            "95 % interval",
+            [f"{row.interval.low:.0%} - {row.interval.high:.0%}" for row in rows],
+            f"{low:.1%} - {high:.1%}",
+        ),
+        Column("raw > 0", [_share(row, row.positive_rate) for row in rows], f"{result.positive_mean:.1%}"),
+        Column("steps", [f"{row.mean_steps:.1f}" for row in rows], f"{result.mean_steps:.1f}"),
+        Column("episodes", [str(row.scored) for row in rows], str(result.scored)),
+        Column("pages", [str(row.pages) for row in rows], str(sum(row.pages for row in rows))),
+        Column("faults", [str(row.faults) for row in rows], str(result.faults)),
+        Column("failures", [row.failures for row in rows], words=True, breaks=True),
+    )
+    title = f"MiniWoB++, {result.protocol.name}: {result.policy_name}, page seeds {result.seeds}"
+    dispensable = ["pages", "raw > 0", "episodes", "steps"]
+    print_table(console, title, columns, dispensable if result.faults else ["faults", *dispensable], len(rows) > 1)
     for line in sentences(result):
         console.print(line)
     for line in (result.warning, result.invalid):
@@ -72,5 +121,10 @@ def sentences(result: BenchResult) -> list[str]:
     elif result.config.agent.learnt:
         lines.append("Absent from training: not known; the checkpoint has no list of its start pages.")
     if result.retried:
-        lines.append(f"{result.retried} episodes met a fault of the browser and were run again.")
+        first = next(episode.retried for episode in result.episodes if episode.retried)
+        lines.append(f"{result.retried} episodes met a fault and were run again; the first: {first}")
     return [line for line in lines if line]
+
+
+def _share(row: TaskResult, rate: float) -> str:
+    return f"{rate:.0%}" if row.scored else "-"

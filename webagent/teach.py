@@ -154,7 +154,10 @@ def _recorded(config: TeachConfig) -> pa.Table:
     if not (folder / MANIFEST).is_file():
         what = f"{folder} holds no recordings" if folder.is_dir() else f"there is no folder {folder}"
         raise UsageError(f"{what}; make some with: webagent record --url ... --task ... --out {folder}")
-    return read_dataset(folder)
+    table = read_dataset(folder)
+    if len(tasks := table["task"].unique()) > 1:
+        raise UsageError(f"{folder} holds {len(tasks)} tasks; teach learns one, from what `webagent record` wrote")
+    return table
 
 
 def _claim(config: TeachConfig, table: pa.Table, start: str) -> None:

@@ -55,7 +55,17 @@ class ImportDemosError(ValueError):
 
 @dataclass(frozen=True)
 class ImportDemosConfig:
-    """Which demonstrations, and where to."""
+    """Make a dataset of the public human demonstrations of MiniWoB++.
+
+    They are at https://github.com/stanfordnlp/miniwob-plusplus-demos (Liu et al. 2018, arXiv 1802.08802). Every
+    TASK/NAME.json.gz below the folder is read; what cannot be converted whole is left out, and stands in
+    unconverted.jsonl with its cause.
+
+    examples:
+      webagent import-demos miniwob-plusplus-demos --out data/human
+      webagent import-demos miniwob-plusplus-demos/clean-demos --tasks login-user --out data/login --agreement
+      webagent train --data data/human --out runs/human
+    """
 
     folder: Annotated[Path, tyro.conf.Positional]
     """Folder of the demonstrations: one folder a task, one file a demonstration."""
@@ -110,6 +120,8 @@ def import_demos(config: ImportDemosConfig, console: Console | None = None) -> P
         UnknownTask: for a task that does not exist.
     """
     console = console or Console()
+    if min(config.shard_episodes, config.workers) < 1:
+        raise ImportDemosError("shard_episodes and workers must be at least 1")
     found = _find(config)
     total = sum(map(len, found.values()))
     content = {"demonstrations": {task: len(files) for task, files in found.items()}, "shard": config.shard_episodes}

@@ -185,7 +185,7 @@ collect(CollectConfig(Path(sys.argv[1]), **{settings}, shard_episodes=2))
 
 def test_another_configuration_is_refused_unless_it_overwrites(collected, tmp_path):
     folder = collect(config(tmp_path / "data", tasks=("click-button",), episodes=1))
-    with pytest.raises(DatasetError, match="collected with another episodes, tasks"):
+    with pytest.raises(DatasetError, match=r"made otherwise \(episodes .*, now .*, tasks .*, now .*\)"):
         collect(config(folder))
     collect(config(folder, overwrite=True))
     assert contents(folder) == contents(collected)

@@ -273,7 +273,7 @@ def test_rows_out_of_place_are_refused(tmp_path):
 
 def test_another_config_in_the_same_folder_is_refused(tmp_path):
     make_dataset(tmp_path / "data", config={"episodes": 2, "first_seed": 1})
-    with pytest.raises(DatasetError, match="collected with another episodes; give another folder"):
+    with pytest.raises(DatasetError, match=r"made otherwise \(episodes .*, now .*\): give another folder"):
         DatasetWriter(tmp_path / "data", config={"episodes": 3, "first_seed": 1})
     make_dataset(tmp_path / "data", tasks=("click-link",), config={"episodes": 3}, overwrite=True)
     assert set(read_dataset(tmp_path / "data")["task"].to_pylist()) == {"click-link"}

@@ -5,6 +5,8 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import gymnasium
@@ -15,6 +17,7 @@ import envs  # noqa: F401 (registers the ids)
 from envs import browser, tasks
 from envs.action import ActionError
 from envs.actuator import field_value
+from envs.browser import BrowserFault
 from envs.html import parse_html
 from envs.loop import RandomPolicy, run_episode
 from envs.miniwob import MiniWoBEnv
@@ -140,6 +143,31 @@ def test_a_killed_browser_is_a_fault_and_the_next_reset_works(env):
     observation, info = env.reset(seed=1)
     assert "fault" not in info and observation["html"]
     assert run_episode(env, RandomPolicy(), seed=2).fault == ""
+
+
+@pytest.mark.parametrize("env", ["enter-text"], indirect=True)
+def test_a_chord_with_an_unknown_key_leaves_none_held_down(env):
+    observation, _ = env.reset(seed=1)
+    field = ref_of(observation, "input")
+    for keys in ("Control+Foo", "Shift+Control+Foo", "Foo+Shift+a"):
+        observation, *_ = env.step(f"press {keys}")
+        assert "unknown key" in observation["last_error"]
+        observation, *_ = env.step(f'type {field} "hello"')
+        assert parse_html(observation["html"]).find("input").attributes["value"] == "hello", keys
+
+
+def test_a_fault_of_a_reset_is_told_by_a_step_too(monkeypatch):
+    def dies(*_, **__):
+        raise BrowserFault("gone")
+
+    vector = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make("webagent/click-test-v1")])
+    with monkeypatch.context() as broken:
+        broken.setattr(MiniWoBEnv, "_begin", dies)
+        assert vector.reset(seed=1)[1]["fault"][0] == "reset: gone"
+    *_, terminated, truncated, info = vector.step(["wait"])
+    assert (terminated[0], truncated[0], info["fault"][0]) == (False, True, "reset: gone")
+    assert "fault" not in vector.step(["wait"])[4]  # which began the next episode
+    vector.close()
 
 
 @pytest.mark.parametrize("env", ["click-test"], indirect=True)
@@ -298,6 +326,35 @@ async def cell():
 for _ in range(2):  # a loop can run afterwards too
     print(asyncio.run(cell()))
 """
+
+
+def test_the_browser_of_a_thread_that_has_ended_is_closed():
+    pids = []
+
+    def play():
+        env = MiniWoBEnv("click-test")
+        env.reset(seed=1)
+        env.close()
+        pids.append(browser.shared(env._config).pid)
+
+    for _ in range(2):
+        thread = threading.Thread(target=play)
+        thread.start()
+        thread.join()
+    deadline = time.monotonic() + 10
+    while runs(pids[0]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [runs(pid) for pid in pids] == [False, True]
+    code = "import gymnasium, envs; envs.OwnThread(gymnasium.make('webagent/click-test-v1')).reset(seed=1)"
+    left = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (left.returncode, left.stderr) == (0, "")
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_where_an_event_loop_runs_a_thread_of_its_own_does_it():

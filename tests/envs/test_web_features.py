@@ -1,6 +1,7 @@
 """What pages of the open web are made of: frames, shadow trees, tabs, dialogs, files, editors, and sizes."""
 
 import json
+import time
 
 import pytest
 
@@ -35,6 +36,16 @@ PAGES = {
     "<select multiple id=many><option>a<option>b<option>c</select>",
     "/late": "<p id=out>loading</p><script>setTimeout(() => fetch('/words').then((r) => r.text())"
     ".then((t) => { out.textContent = t; }), 100)</script>",
+    "/moves": "<button id=keep onclick=\"out.textContent = 'kept'\">Keep</button><p id=out></p>"
+    "<script>setTimeout(() => { const b = document.createElement('button'); b.textContent = 'Delete'; "
+    "b.style.display = 'block'; b.onclick = () => { out.textContent = 'deleted'; }; document.body.prepend(b); }, 600)"
+    "</script>",
+    "/slow": "<p id=out>processing</p><script>setTimeout(() => { out.textContent = 'done'; }, 900)</script>",
+    "/apart": "<button id=top onclick=\"out.textContent = 'clicked'\">a</button><p id=out></p>"
+    "<div style='height: 3000px'></div><button id=bottom>b</button>",
+    "/delegated": "<style>.row { cursor: pointer }</style><div id=all><div class=row><b>Alice</b></div>"
+    "<div class=row>Bob</div><p>none</p></div><p id=out></p><script>document.addEventListener('click', (e) => "
+    "{ const row = e.target.closest('.row'); if (row) out.textContent = row.textContent; })</script>",
     "/words": "here at last",
     "/long": "<h1>top</h1>" + "".join(f"<p>row {i} <button>button {i}</button></p>" for i in range(6_000)),
 }
@@ -191,6 +202,49 @@ def test_the_time_limit_truncates(site):
         assert (terminated, truncated) == (False, True) and "fault" not in info
     finally:
         env.close()
+
+
+def test_a_state_that_cannot_be_used_is_its_own_environments_fault(env, site, tmp_path):
+    goto(env, site, "/two")
+    (tmp_path / "state.json").write_text('{"cookies": 3}')
+    other = OpenWebEnv(f"{site.url}/", "look", screenshot=False, storage_state=tmp_path / "state.json")
+    with pytest.raises(OpenWebError, match="cannot use the storage state"):
+        other.reset()
+    assert step(env, "wait")[0].text == "second"
+
+
+def test_a_page_that_has_moved_meanwhile_is_clicked_where_things_are_now(env, site):
+    root = goto(env, site, "/moves")
+    time.sleep(1)
+    root, _ = step(env, f"click {root.find(id='keep').ref}")
+    assert root.find(id="out").text == "kept"
+
+
+def test_a_wait_is_long_enough_for_a_page_that_takes_its_time(env, site):
+    goto(env, site, "/slow")
+    assert step(env, "wait")[0].find(id="out").text == "done"
+
+
+def test_a_drag_between_what_is_never_in_view_together_is_refused(env, site):
+    root = goto(env, site, "/apart")
+    observation, *_ = env.step(f"drag {root.find(id='top').ref} {root.find(id='bottom').ref}")
+    assert "cannot be in view together" in observation["last_error"]
+    assert "clicked" not in observation["html"]
+
+
+def test_what_a_pages_root_listens_for_is_clicked_where_the_pointer_says(env, site):
+    root = goto(env, site, "/delegated")
+    rows = [e for e in root.find_all("div") if e.text in ("Alice", "Bob")]
+    assert [e.ref is not None for e in rows] == [True, True] and root.find("b").ref is None
+    root, _ = step(env, f"click {rows[1].ref}")
+    assert root.find(id="out").text == "Bob"
+
+
+def test_a_long_text_is_typed_whole_and_with_its_spaces(env, site):
+    field = goto(env, site, "/inner").find(id="name").ref
+    text = "a  b " * 1200 + "end"
+    root, _ = step(env, f'type {field} "{text}"')
+    assert root.find(id="name").attributes["value"] == text
 
 
 @pytest.mark.parametrize("option", [{"files": ["/no/such/file"]}, {"storage_state": "/no/such/file"}])

@@ -105,6 +105,18 @@ def test_a_run_stands_for_its_latest_checkpoint(parts, tmp_path):
     assert checkpoint.locate(str(tmp_path)) == tmp_path / "step-10"
 
 
+def test_only_a_checkpoint_and_nothing_more_is_replaced(parts, saved, tmp_path):
+    assert checkpoint.replaceable(saved)
+    (saved / "notes.txt").write_text("mine")
+    with pytest.raises(CheckpointError, match="is not replaced"):
+        checkpoint.save(saved, *parts, CARD)
+    assert (saved / "notes.txt").read_text() == "mine"
+    published = tmp_path / "flan-t5"
+    parts[0].t5.save_pretrained(published)
+    assert {"config.json", "model.safetensors"} <= {path.name for path in published.iterdir()}
+    assert not checkpoint.replaceable(published)
+
+
 def test_replacing_is_all_or_nothing(parts, saved):
     with pytest.raises(TypeError):
         checkpoint.save(saved, *parts, None)

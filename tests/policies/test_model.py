@@ -9,6 +9,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from envs.action import Action
 from policies.config import SIZES, ModelConfig, ProcessorConfig
 from policies.decoding import decode
+from policies.initialise import OF_TOKENS, with_vocabulary
 from policies.model import WebAgentModel, build_t5
 from policies.pointing import pointing
 from policies.processor import Processor, history_item
@@ -252,6 +253,23 @@ def test_groups_hold_every_parameter_once_and_scale_what_t5_does_not():
     assert rate[id(model.t5.shared.weight)] == pytest.approx(1e-2)
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert decay[id(model.t5.encoder.final_layer_norm.weight)] == 0 and decay[id(attention.q.weight)] == 0.1
+
+
+def test_another_vocabulary_of_equal_size_begins_with_what_its_tokens_mean():
+    model = tiny()
+    turned = with_vocabulary(model, [[token] for token in reversed(range(OWN.size))])
+    for name, weight in turned.named_parameters():
+        learnt = model.get_parameter(name)
+        assert torch.equal(weight, learnt.flip(0) if name in OF_TOKENS else learnt), name
+
+
+def test_an_image_token_for_the_whole_needs_a_vit_that_has_one():
+    with pytest.raises(ValueError, match="no class token"):
+        tiny(
+            vit="vit_base_patch16_siglip_224",
+            image_tokens="temporal",
+            vit_args={"embed_dim": 24, "depth": 1, "num_heads": 2},
+        )
 
 
 def test_config_survives_json_and_sizes_are_flan_t5s():

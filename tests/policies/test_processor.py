@@ -11,7 +11,7 @@ from envs.html import parse_html
 from policies.config import ProcessorConfig
 from policies.matching import FEATURES, match_features
 from policies.page import Unit, page_units
-from policies.processor import Processor, TargetError, fit_frame, history_item
+from policies.processor import HistoryItem, Processor, TargetError, fit_frame, history_item
 from policies.steps import Kind
 from policies.targets import AMOUNT
 from policies.vocabulary import END, SPACE, Vocabulary, Word, split_words
@@ -148,6 +148,16 @@ def features(processor, observation, ref, history=()):
     example = processor.encode(observation, history)
     place = next(p for p, u in zip(example.places, example.units, strict=True) if u.opens and u.element.ref == ref)
     return {name for name, on in zip(FEATURES, example.features[place], strict=True) if on}
+
+
+@pytest.mark.parametrize("word", ["antidisestablishment", "请点击"], ids=["words", "one word"])
+def test_a_long_instruction_and_history_leave_the_page_its_room(word):
+    processor = Processor(ProcessorConfig(max_tokens=240), OWN)
+    buttons = "".join(f"<button ref={n}>B{n}</button>" for n in range(8))
+    observation = {"instruction": " ".join([word] * 300), "html": buttons, "last_error": ""}
+    example = processor.encode(observation, [HistoryItem("type", (0,), word * 9, (word * 30,))] * 8)
+    assert len(example) <= 240
+    assert (example.verbs > 0).sum() == 8
 
 
 def test_match_features_find_what_the_instruction_names():

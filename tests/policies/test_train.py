@@ -33,6 +33,7 @@ from policies.lanes import Lanes
 from policies.model import build_t5
 from policies.options import TrainConfig
 from policies.processor import Processor
+from policies.run import Run
 from policies.tokens import digest
 from policies.train import LOG_EVERY, train
 from policies.validate import held_out_rows
@@ -122,6 +123,8 @@ def test_a_later_stage_learns_words_of_its_own_and_keeps_what_the_earlier_knew(c
 def test_there_is_nothing_to_see_without_screenshots(config, without):
     with pytest.raises(TrainError, match="--sight is a lesson by screenshots"):
         train(replace(config, sight=1.0, **without))
+    with pytest.raises(TrainError, match="--sight is a lesson in pointing"):
+        train(replace(config, sight=1.0, processor=ProcessorConfig(copy=False)))
     assert not config.out.exists()
 
 
@@ -356,6 +359,30 @@ def test_the_latest_checkpoints_are_kept(config):
     assert [(config.out / name / "training.safetensors").exists() for name in kept] == [False, True]
 
 
+def test_a_copy_beside_the_checkpoints_is_nobodys_but_the_users(config):
+    config = replace(config, steps=LOG_EVERY * 2, eval_every=LOG_EVERY, save_minutes=0.0)  # saved at evaluations, too
+    copies = [config.out / name for name in ("step-0000000-mine", "step-mine")]
+    train(replace(config, stop_at=LOG_EVERY))
+    for copy in copies:
+        shutil.copytree(config.out / f"step-{LOG_EVERY:07d}", copy)
+    train(replace(config, resume=True))
+    assert sorted(config.out.glob("step-*")) == sorted([*copies, config.out / f"step-{2 * LOG_EVERY:07d}"])
+
+
+def test_a_run_is_saved_where_every_save_falls_on_an_evaluation(config, monkeypatch):
+    saved = []
+    save = Run.save
+    monkeypatch.setattr(Run, "save", lambda run, *parts: (saved.append(run.step), save(run, *parts)))
+    train(replace(config, steps=2 * LOG_EVERY, eval_every=LOG_EVERY, save_minutes=0.0))
+    assert saved == [0, LOG_EVERY, 2 * LOG_EVERY]
+
+
+def test_without_match_features_it_trains_and_says_in_its_card_what_it_has(config):
+    folder = train(replace(config, processor=ProcessorConfig(vocab_size=512, match=False, copy=False), steps=2))
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "Additions to the published architecture: mimetic start." in card
+
+
 def test_training_goes_without_a_held_out_episode(config, tmp_path):
     rows = [row("click-button", 10_000_000, 0, 'Click on "ok".', "<button ref=0>ok</button>", "click 0")]
     with DatasetWriter(tmp_path / "few") as writer:
@@ -400,6 +427,8 @@ def test_other_labels_are_other_data(config, tmp_path):
         ("clip", 0.0, "must be more than 0"),
         ("data", (), "names no folder"),
         ("size", "huge", "expected one of mini, small"),
+        ("lora", 4, "--lora goes with --t5 or --init"),
+        ("vit_training", "frozen", "--vit-training frozen goes with --vit or --init"),
         ("t5", "/no/where", "/no/where cannot be loaded"),
     ],
 )
@@ -436,7 +465,7 @@ def t5_folder(tmp_path) -> Path:
 
 
 def test_a_published_t5_is_trained_by_adapters_that_load_back(config, t5_folder, tmp_path):
-    config = replace(config, t5=str(t5_folder), lora=4, vit_training="lora", steps=6, lr=1e-2)
+    config = replace(config, t5=str(t5_folder), lora=4, steps=6, lr=1e-2)
     folder = train(config)
     trained, *_ = checkpoint.load(folder)
     published = T5ForConditionalGeneration.from_pretrained(t5_folder)
@@ -518,6 +547,7 @@ def test_a_fresh_vit_sees_for_a_t5_that_is_kept(config, tmp_path):
     ("other", "told"),
     [
         ({"lora": 2}, "leave out --lora"),
+        ({}, "--trained vision goes with --init"),
         ({"vit_training": "frozen"}, "leave out --lora and --vit-training"),
         ({"image": "none"}, "learns from screenshots"),
         ({"image_dropout": 1.0}, "learns from screenshots"),
