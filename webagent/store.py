@@ -47,10 +47,9 @@ class RunFolder:
         self.folder = folder
         self._units, self._traces = folder / "units", folder / "traces"
         if overwrite and (folder / "run.json").is_file():
-            for part in (self._units, self._traces):
-                shutil.rmtree(part, ignore_errors=True)
-            for name in FILES:
-                (folder / name).unlink(missing_ok=True)
+            if others := sorted({path.name for path in folder.iterdir()} - {"units", "traces", *FILES}):
+                raise UsageError(f"{folder} holds more than a run, such as {others[0]}: choose another --out")
+            shutil.rmtree(folder)
         text = json.dumps(identity, indent=1, ensure_ascii=False) + "\n"
         if folder.is_dir() and any(folder.iterdir()):
             self._compare(json.loads(text))

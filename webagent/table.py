@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -54,7 +55,8 @@ def print_table(
         shown = [column for column in columns if column.name not in left_out]
         for column in shown:
             justify: Literal["left", "right"] = "left" if column.words else "right"
-            table.add_column(column.name, column.footer, justify=justify, style=column.style, no_wrap=not column.breaks)
+            whole = 0 if column.breaks else max(map(cell_len, (column.name, column.footer, *column.cells)))
+            table.add_column(column.name, column.footer, justify=justify, style=column.style, min_width=whole)
         for row in zip(*(column.cells for column in shown), strict=True):
             table.add_row(*row)
         if len(left_out) == len(dispensable) or Measurement.get(console, wide, table).minimum <= console.width:

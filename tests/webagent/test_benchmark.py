@@ -1,18 +1,22 @@
+import io
 import json
 import os
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import gymnasium
 import pytest
+from rich.console import Console
 
 from envs import browser
-from envs.loop import RandomPolicy
+from envs.loop import PolicyError, RandomPolicy, run_episode
 from webagent.agents import Agent
 from webagent.benchmark import BenchConfig, bench
 from webagent.episodes import EpisodeResult, TaskResult
 from webagent.output import UsageError
 from webagent.results import BenchResult
+from webagent.table import print_results
 from webagent.units import Unit, run_unit
 
 
@@ -70,6 +74,17 @@ class KillingPolicy(RandomPolicy):
             KillingPolicy.kills -= 1
             os.kill(browser.shared(browser.BrowserConfig(frame_limit=True)).pid, signal.SIGKILL)
         return super().act(observation)
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_no_number_of_the_table_is_cut(width):
+    console = Console(record=True, width=width, file=io.StringIO())
+    rows = [replace(episode(seed), task="email-inbox-forward-nl-turk") for seed in range(30)]
+    print_results(measured(*rows, *[episode(seed, success=True, end="terminated") for seed in range(100)]), console)
+    text = console.export_text()
+    assert "100%" in text and "96% - 100%" in text and "50.0%" in text and " wrong" in text
+    assert "\u2026" not in text
+    assert ("left out, for want of room: " in text) == (width < 120)
 
 
 def measured(*episodes):
@@ -163,6 +178,26 @@ def test_a_policy_of_ones_own_is_measured_like_any_other(tmp_path, monkeypatch):
     )
     assert (result.scored, sum(episode.success for episode in result.episodes)) == (3, 3)
     assert result.checkpoint_sha256 == ""
+
+
+def test_a_policy_of_ones_own_can_answer_with_text_and_its_new_code_is_another_policy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def measure(module, out="run"):
+        return bench(BenchConfig(tasks=("click-test",), policy=f"{module}:Policy", episodes=1, out=tmp_path / out))
+
+    (tmp_path / "texts.py").write_text(MINE.replace('Action("click", (int(observation["refs"].max()),))', "TEXT"))
+    source = (tmp_path / "texts.py").read_text()
+    (tmp_path / "texts.py").write_text('TEXT = "nonsense"\n' + source)
+    (result,) = measure("texts").episodes
+    assert (result.success, set(result.actions)) == (False, {"wait"})
+    (tmp_path / "texts.py").write_text('TEXT = "click 0"\n' + source)
+    with pytest.raises(UsageError, match="its policy is"):
+        measure("texts")
+    (tmp_path / "none.py").write_text("TEXT = None\n" + source)
+    with pytest.raises(PolicyError, match="returned None, expected an action"):
+        run_episode(gymnasium.make("webagent/click-test-v1"), Agent("none:Policy").policy("click-test", 0), seed=1)
 
 
 @pytest.mark.parametrize(

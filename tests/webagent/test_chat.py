@@ -41,13 +41,16 @@ class Server:
                 server.headers.append(dict(self.headers))
                 answer = server.script.pop(0) if len(server.script) > 1 else server.script[0]
                 answer = answer(body) if callable(answer) else answer
-                self.send_response(answer if isinstance(answer, int) else 200)
+                code, answer = answer if isinstance(answer, tuple) else (answer, answer)
+                self.send_response(code if isinstance(code, int) else 200)
                 if answer == "torn":
                     self.send_header("Content-Length", "1000")
                 if server.location:
                     self.send_header("Location", server.location)
                 self.end_headers()
-                self.wfile.write(json.dumps({"choices": [{"message": {"content": answer}}]}).encode())
+                cut = str(answer).endswith("...")
+                choice = {"message": {"content": answer}, "finish_reason": "length" if cut else "stop"}
+                self.wfile.write(json.dumps({"choices": [choice]}).encode())
 
             def log_message(self, *arguments):
                 pass
@@ -82,6 +85,31 @@ def test_it_sends_the_instruction_the_page_and_the_grammar(server):
     system, user = (message["content"] for message in body["messages"])
     assert all(verb in system for verb in PAGE_VERBS) and "goto" not in system
     assert PAGE["instruction"] in user and PAGE["html"] in user
+
+
+def test_what_a_model_refuses_to_be_told_it_is_told_in_its_way_or_not_at_all(server):
+    def reasons(body):
+        if "max_tokens" in body:
+            return 400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+        return (400, "'temperature' does not support 0") if "temperature" in body else "click 1"
+
+    server.script = [reasons]
+    agent = Agent("openai:small", "none", base_url=server.url, max_tokens=5000).policy("click-button", 0)
+    assert [agent.act(PAGE), agent.act(PAGE)] == [Action("click", (1,))] * 2
+    assert len(server.requests) == 4 and server.requests[-1][1]["max_completion_tokens"] == 5000
+    server.script = [(400, "no such thing")]
+    with pytest.raises(AgentFault, match="no such thing"):
+        agent.act(PAGE)
+
+
+def test_an_answer_that_is_cut_before_its_action_is_a_fault_that_says_so(server):
+    server.script = ["<think>first I would\nwait\n..."]
+    with pytest.raises(AgentFault, match="cut at 200 tokens, before an action: raise --max-tokens"):
+        policy(server).act(PAGE)
+    server.script = ["click 1\n..."]
+    with pytest.raises(ActionError):
+        read_action("<think>perhaps\nclick 1", ("click",))
+    assert policy(server).act(PAGE) == Action("click", (1,))
 
 
 def test_it_sees_the_screenshot_where_the_image_is_on(server):

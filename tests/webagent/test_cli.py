@@ -67,6 +67,11 @@ def test_tasks_prints_a_table(tmp_path):
     done = webagent("tasks", "--match", "email-inbox", cwd=tmp_path)
     assert done.returncode == 0
     assert "email-inbox-forward-nl" in done.stdout and "login-user" not in done.stdout
+    both = webagent("tasks", "--suite", "split62-63", "--names", cwd=tmp_path).stdout.split()
+    parts = [
+        webagent("tasks", "--suite", name, "--names", cwd=tmp_path).stdout.split() for name in ("split62", "split63")
+    ]
+    assert sorted(both) == sorted([*parts[0], *parts[1]])
 
 
 def test_a_closed_pipe_is_no_error(tmp_path):
@@ -87,6 +92,11 @@ def test_what_nobody_foresaw_keeps_its_traceback_and_has_an_exit_code_of_its_own
 BAD_INPUT = {
     "no verb known": (["trian"], "unknown verb 'trian'"),
     "unknown task": (["bench", "--tasks", "click-buton", "--policy", "random"], "did you mean click-button"),
+    "unknown policy": (["bench", "--policy", "embeded"], "one of embedded, oracle, random, openai:MODEL, module:name"),
+    "white images": (
+        ["bench", "--policy", "openai:m", "--image", "white", "--base-url", "http://h/v1"],
+        "for checkpoints",
+    ),
     "unknown suite": (["bench", "--suite", "nonsense", "--policy", "random"], "unknown suite 'nonsense'"),
     "suite of tasks": (["tasks", "--suite", "nonsense"], "unknown suite 'nonsense'"),
     "wrong checkpoint": (["bench", "--tasks", "click-button", "--policy", "."], "is not whole"),
@@ -317,6 +327,38 @@ def test_an_interrupted_run_leaves_what_it_did(number, code, tmp_path):
     assert (outcome["finished"], outcome["ended"]) == (False, "interrupted")
     assert [step["action"] for step in outcome["steps"]][:5] == [line.split(maxsplit=1)[1].strip() for line in shown]
     assert (tmp_path / "trace" / "index.html").read_text().count("<figure") == len(outcome["steps"])
+
+
+def test_a_run_that_is_interrupted_before_its_first_step_says_so(tmp_path):
+    (tmp_path / "page.html").write_text("<button>Greet</button>")
+    (tmp_path / "slow.py").write_text(SLOW)
+    url, options = (tmp_path / "page.html").as_uri(), "--task Greet --policy slow:Policy --json run.json --report trace"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "webagent", "run", "--url", url, *options.split()],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout.readline() == "deciding\n"
+    running.send_signal(signal.SIGTERM)
+    assert "interrupted\n" in running.communicate(timeout=120)[0]
+    outcome = json.loads((tmp_path / "run.json").read_text())
+    assert (running.returncode, outcome["ended"], outcome["steps"]) == (143, "interrupted", [])
+    assert (tmp_path / "trace" / "index.html").is_file()
+
+
+SLOW = """
+import time
+
+class Policy:
+    def reset(self):
+        pass
+
+    def act(self, observation):
+        print("deciding", flush=True)
+        time.sleep(60)
+"""
 
 
 class Site:

@@ -129,6 +129,16 @@ def test_a_folder_with_something_else_is_refused_even_to_overwrite(tmp_path):
     assert (tmp_path / "letter.txt").read_text() == "dear"
 
 
+def test_a_run_with_something_else_beside_it_is_not_overwritten(whole, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    (folder / "letter.txt").write_text("dear")
+    before = contents(folder)
+    with pytest.raises(UsageError, match=r"holds more than a run, such as letter\.txt"):
+        bench(config(folder, overwrite=True))
+    assert contents(folder) == before
+
+
 @pytest.mark.parametrize("text", ["{", '{"schema": "other"}', "[]"])
 def test_what_is_no_results_file_is_refused_in_one_line(tmp_path, text):
     (tmp_path / "results.json").write_text(text)
