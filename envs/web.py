@@ -36,9 +36,9 @@ class OpenWebEnv(gymnasium.Env):
     """A page of the open web. ``reward`` is always 0: whether the task is done, the page does not say.
 
     The verbs ``goto``, ``back`` and ``done`` are there besides those of every page; ``done`` ends the episode, and its
-    text is ``info["answer"]``. Time is real: after an action the page is read when it is still. Nothing but what is
-    allowed can be connected to (``envs.gate``). A dialog is answered with yes; ``info["dialogs"]`` holds what it said,
-    ``info["url"]`` the page's address.
+    text is ``info["answer"]``. Time is real: after an action the page is read when it is still, and ``wait`` is a
+    second. Nothing but what is allowed can be connected to (``envs.gate``). A dialog is answered with yes;
+    ``info["dialogs"]`` holds what it said, ``info["url"]`` the page's address.
 
     Args:
         url: where an episode starts.
