@@ -20,8 +20,8 @@ class TasksConfig:
     """
 
     suite: str = "all"
-    """A suite of the task table: thin16, webgum56, browsergym125, pix2act59, split62, split63, both as split62-63, or
-    all."""
+    """A suite of the task table: thin16, webgum56, browsergym125, pix2act59, split62, split63, or all; or a protocol of
+    `webagent bench`."""
     match: str = ""
     """Only tasks whose name contains this."""
     names: bool = False

@@ -67,11 +67,8 @@ def test_tasks_prints_a_table(tmp_path):
     done = webagent("tasks", "--match", "email-inbox", cwd=tmp_path)
     assert done.returncode == 0
     assert "email-inbox-forward-nl" in done.stdout and "login-user" not in done.stdout
-    both = webagent("tasks", "--suite", "split62-63", "--names", cwd=tmp_path).stdout.split()
-    parts = [
-        webagent("tasks", "--suite", name, "--names", cwd=tmp_path).stdout.split() for name in ("split62", "split63")
-    ]
-    assert sorted(both) == sorted([*parts[0], *parts[1]])
+    suites = [webagent("tasks", "--suite", name, "--names", cwd=tmp_path).stdout for name in ("split63", "split62-63")]
+    assert len(suites[0].split()) > 50 and suites[0] == suites[1]  # what the protocol measures
 
 
 def test_a_closed_pipe_is_no_error(tmp_path):
