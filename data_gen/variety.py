@@ -16,7 +16,7 @@ import numpy as np
 from data_gen.oracles import Oracle, OracleError
 from envs.action import PAGE, SIGNATURES, Action
 from envs.html import parse_html
-from envs.loop import Observation, Policy
+from envs.loop import Observation, Policy, as_action
 
 STRAY = 0.4
 """Chance that the mistake of a recovery episode is its first step; else its second, with the same chance, ..."""
@@ -121,7 +121,7 @@ class Relabelled:
         number, self._steps = self._steps, self._steps + 1
         with contextlib.suppress(OracleError):  # from a page that it does not know nothing is to be learnt
             self.labels[number] = self._expert.act(observation)
-        action = self._learner.act(observation)
+        action = as_action(self._learner.act(observation))
         self._expert.did(action)
         return action
 

@@ -16,8 +16,11 @@ from dataclasses import dataclass, field
 VOID_TAGS = frozenset("input img br hr area col embed source track wbr canvas textarea".split())
 """Tags written without an end tag. Nobody sees the content of ``canvas``; that of ``textarea`` is in ``value``."""
 
-INLINE_TAGS = frozenset("a abbr b code em font i label mark s small span strong sub sup t tspan u".split())
+INLINE_TAGS = frozenset("a abbr b code em font i label mark s small span strong sub sup t tspan u w".split())
 """Tags whose text runs on in the line; that of all others stands apart."""
+
+WORD = "w"
+"""Tag of a word of text that can be edited, written for its box: the page has no such element."""
 
 TYPED_INPUTS = frozenset(
     "text password email search tel url number date time month week datetime-local color range file".split()

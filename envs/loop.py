@@ -110,7 +110,7 @@ def run_episode(
         following, reward, episode.terminated, episode.truncated, info = env.step(action)
         step = Step(
             observation,
-            _read(action),
+            as_action(action),
             float(reward),
             float(info["raw_reward"]),
             following["last_error"],
@@ -130,7 +130,7 @@ def run_episode(
     return episode
 
 
-def _read(action: Action | str) -> Action:
+def as_action(action: Action | str) -> Action:
     """What an environment makes of it: with a text that is no action it lets time pass."""
     if isinstance(action, Action):
         return action

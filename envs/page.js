@@ -55,6 +55,7 @@
   const clean = (text) => text.toWellFormed().replace(/\u00a0/g, " ").replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, "");
   const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
   const escapeText = (text) => text.replace(/[&<>]/g, (c) => ENTITIES[c]);
+  const plain = (text) => escapeText(text.replace(/\s+/g, " "));
   const escapeValue = (text) => text.replace(/[&<>"]/g, (c) => ENTITIES[c]);
   const attribute = (name, value) => {
     value = clean(cut(String(value), MAX_VALUE));
@@ -226,7 +227,7 @@
         characters += text.length;
         if (/\S/.test(text)) {
           if (texts && place) widen(place, intersect(areaOf(node), soft));
-          return escapeText(text.replace(/\s+/g, " "));
+          return node.parentElement && node.parentElement.isContentEditable ? writeWords(node, soft) : plain(text);
         }
         return text && inlineSibling(node.previousSibling) && inlineSibling(node.nextSibling) ? " " : "";
       }
@@ -332,6 +333,21 @@
       const text = write(...what);
       depth--;
       return text;
+    }
+
+    // Text that can be edited: each word that is in view as <w>, with a box of its own, since words are what an editor's user marks.
+    function writeWords(node, soft) {
+      const range = node.ownerDocument.createRange();
+      const data = node.data.slice(0, MAX_TEXT);
+      return data.replace(/\s+|\S+/g, (word, start) => {
+        if (!/\S/.test(word) || refList.length >= maxElements) return plain(clean(word));
+        range.setStart(node, start); range.setEnd(node, start + word.length);
+        const rect = moved(range.getBoundingClientRect(), frame.origin);
+        if (isEmpty(intersect(rect, soft))) return plain(clean(word));
+        refList.push(-1); boxes.push(rect.left, rect.top, rect.width, rect.height);
+        places.push({ rect, text: null });
+        return `<w>${plain(clean(word))}</w>`;
+      }) + (node.length > MAX_TEXT ? CUT : "");
     }
 
     function childrenOf(element, tag) {

@@ -53,7 +53,6 @@ def training_card(run: Run, model: WebAgentModel, processor: Processor) -> str:
     additions = {"pointer head": model.config.copy, "match features": model.config.match,
                  "learnt matches of words that are alike": bool(model.config.match and model.config.alike),
                  "boxes and numbers as quantities": bool(model.config.match and model.config.measures),
-                 "numbers worked out from others": bool(works_out and model.config.sums),
                  "calculator": bool(works_out and model.config.calculator),
                  "mimetic start": model.config.mimetic}  # fmt: skip
     used = ", ".join(name for name, on in additions.items() if on) or "none"

@@ -31,7 +31,7 @@ from policies.processor import Processor
 if TYPE_CHECKING:
     from policies.model import WebAgentModel
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder's layout and of the names of its tensors."""
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"

@@ -87,8 +87,6 @@ class ModelConfig:
     """Embeddings of where elements are and how large numbers are. Goes with ``match``."""
     calculator: bool = True
     """A typed number can be the sum, difference or product of two others. Goes with ``copy``."""
-    sums: bool = False
-    """The same, but not exactly, as in networks from before the calculator. Goes with ``copy``."""
     sight: bool = False
     """In training the picture alone, too, has to tell which element is acted on (``policies.sight``). Goes with
     ``copy`` and a ViT."""
@@ -104,8 +102,8 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Raises ValueError where ``values`` has an unknown name; without ``calculator`` they are from before it."""
-        values = {"calculator": False} | values
+        """Raises ValueError where ``values`` has an unknown name."""
+        values = dict(values)
         for name in ("pixel_mean", "pixel_std"):
             if name in values:
                 values[name] = tuple(values[name])

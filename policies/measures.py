@@ -3,7 +3,7 @@
 A token of the page's text says nothing about what lies between 38 and 42. So an element's token also gets the middle
 and the size of its box, and a number's token its value, as sines and cosines of waves from 4 to 2,048 long (the
 position encoding of Vaswani et al. 2017, arXiv 1706.03762, for measured things). An offset in pixels is written in
-one step, and so is a number that is worked out from others, an offset from 0.
+one step, and so is a number that is worked out, an offset from 0.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ HEADS = 4
 """Coordinates that an offset can be made of."""
 MODES = 3
 """Distributions of the mixture whose middles are any sums."""
-SIGNS = (-1.0, 0.0, 1.0)
-"""What a number can be multiplied with in the one whose middle is a calculation."""
 FREEDOM = 2.0
 """Degrees of freedom of each."""
 SHARPEST = 4.0
@@ -141,21 +139,17 @@ class OffsetHead(nn.Module):
     offset weighs. On one set of demonstrations 93 % of find-midpoint's clicks were within 3 pixels after 500 steps with
     one normal distribution in the mixture's place; with the waves alone none was after 700.
 
-    An amount is that, or else a result of the ``Calculator``. Networks from before it have one distribution more, with
-    a calculation in its middle: numbers attended to, and the product of the first two, each added, taken away or left
-    out, as the signs of numbers in NAQANet (Dua et al. 2019, arXiv 1903.00161). That is seldom sure enough of its
-    numbers and signs to be exact.
+    An amount is that, or else a result of the ``Calculator``.
 
     Args:
         width: d_model.
-        sums: whether it has that one.
-        calculator: whether it has a ``Calculator``.
+        calculator: whether it has one.
     """
 
     table: Tensor
     offsets: Tensor
 
-    def __init__(self, width: int, sums: bool = False, calculator: bool = True):
+    def __init__(self, width: int, calculator: bool = True):
         super().__init__()
         self.register_buffer("table", waves(), persistent=False)
         self.register_buffer("offsets", torch.arange(-LARGEST, LARGEST + 1.0), persistent=False)
@@ -172,7 +166,6 @@ class OffsetHead(nn.Module):
             start = parts.bias.view(MODES, -1)
             start[:, 0] = 1.0  # each begins at where the first head looks, or a length beside it
             start[:, -3] = torch.linspace(-1, 1, MODES)
-        self.calculate = nn.Linear(width, (HEADS + 1) * len(SIGNS) + 2) if sums else None
         self.calculator = Calculator(width, LARGEST) if calculator else None
 
     def forward(self, hidden: Tensor, text: Tensor, measured: Tensor, codes: Tensor) -> Tensor:
@@ -203,15 +196,6 @@ class OffsetHead(nn.Module):
             mixed = self.mix(torch.cat([hidden, relative / SCALE], -1)).unflatten(-1, (MODES, -1))
             mean = (mixed[..., :-3] * attended[:, None]).sum(-1) - origin[:, None] + SCALE * mixed[..., -3]
             sharp, weight = mixed[..., -2, None], mixed[..., -1, None]
-            if self.calculate is not None:
-                value = torch.where(number, measured[..., 4].float(), 0.0)[..., None]
-                values = (scores.masked_fill(~number[:, None], -1e9).softmax(-1) @ value)[..., 0]  # [N, HEADS]
-                terms = torch.cat([values, values[:, :1] * values[:, 1:2]], 1)
-                said = self.calculate(hidden)
-                signs = said[:, :-2].unflatten(-1, (-1, len(SIGNS))).softmax(-1) @ said.new_tensor(SIGNS)
-                mean = torch.cat([mean, (signs * terms).sum(1, keepdim=True) - origin[:, None]], 1)
-                sharp = torch.cat([sharp, said[:, None, -2, None]], 1)
-                weight = torch.cat([weight, said[:, None, -1, None]], 1)
             sharp = sharp.clamp(max=SHARPEST)
             away = sharp.exp() * (self.offsets - mean[..., None]) / SCALE  # [N, MODES, offsets]
             parts = weight + sharp - (FREEDOM + 1) / 2 * torch.log1p(away**2 / FREEDOM)

@@ -80,7 +80,7 @@ class WebAgentModel(nn.Module):
             if config.measures:
                 self.measures = Measures(width)
         if config.copy:
-            self.offset_head = OffsetHead(width, config.sums, config.calculator)
+            self.offset_head = OffsetHead(width, config.calculator)
             self.point_query = nn.Linear(width, 2 * width, bias=False)
             self.point_key: Any = nn.Linear(width, 2 * width, bias=False)  # or None, where it only decides
             self.pointed_in = nn.Linear(width, width, bias=False)

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from envs.html import Element
+from envs.html import WORD, Element
 from policies.colours import with_names
 from policies.vocabulary import split_words, word_key
 
@@ -129,7 +129,7 @@ class _Page:
         for child in children:
             self.read(child, node, below, inside)
         elements = sum(not isinstance(child, str) for child in children)
-        if node.ref is None and node.tag not in ("option", "input", *_SHAPES):
+        if node.ref is None and node.tag not in ("option", "input", WORD, *_SHAPES):
             named = bool(_names(node)) or "style" in node.attributes
             if not inside and (node.tag in _GROUPS or not named):
                 return

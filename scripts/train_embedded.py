@@ -212,9 +212,10 @@ class Recipe:
             loaders=14 if torch.cuda.is_available() else 0,
         )
     )
-    """How to train, as the last stage of the checkpoint that is shipped, but for borrowed, history_dropout and sight,
-    for which later tries on two cores spoke: four minutes on an H100, hours on two cores, where micro_tokens and
-    padding fit better as in `webagent train`. Data, out, init, resume follow from the rest."""
+    """How to train, as the stage on a GPU of the checkpoint that is shipped (its card tells of the others), but for
+    borrowed, history_dropout and sight, for which later tries on two cores spoke: four minutes on an H100, hours on
+    two cores, where micro_tokens and padding fit better as in `webagent train`. Data, out, init, resume follow from
+    the rest."""
 
     def begins_with(self) -> Path | None:
         """The checkpoint of the first stage: a copy, since the finished one may take the embedded one's place."""

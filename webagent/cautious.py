@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from envs.action import Action
 from envs.html import parse_html
-from envs.loop import GiveUp, Policy
+from envs.loop import GiveUp, Policy, as_action
 from envs.observation import Observation
 
 
@@ -25,7 +25,7 @@ class _Wrapped:
         self._policy.reset()
 
     def act(self, observation: Observation) -> Action:
-        return self._policy.act(observation)
+        return as_action(self._policy.act(observation))
 
 
 class GiveUpBelow(_Wrapped):

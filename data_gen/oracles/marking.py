@@ -1,6 +1,6 @@
 """Marking text with the pointer, and what an editor does to what is marked.
 
-What is marked is to be seen on the picture alone, as is where a word stands in its line.
+What is marked is to be seen on the picture alone.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from data_gen.oracles.base import OracleError, Page, click, oracle
 from data_gen.oracles.choices import submit
 from data_gen.oracles.reading import original
 from envs.action import Action
-from envs.html import Element
+from envs.html import WORD, Element
 
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels, the last two one past the end."""
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in CSS pixels."""
 
 LINE = 5
 """From the edge of a line to its middle, or a little less, in pixels."""
@@ -53,30 +53,28 @@ def _mark(page: Page, paragraph: Element | None, around: Element | None) -> Acti
     if paragraph is None or around is None:
         raise OracleError("the text to mark is not on the page")
     box = _box(page, paragraph)
-    return None if _marked(page, box, _box(page, around)) else _drag(box)
+    left, top, right, bottom = map(round, box)
+    marked = _marked(page, box, _box(page, around))
+    return None if marked else Action("drag_xy", (left, top + LINE, right, bottom - LINE))
 
 
 def _box(page: Page, element: Element) -> Box:
     left, top, width, height = map(float, page.box(element))
-    return round(left), round(top), round(left + width), round(top + height)
-
-
-def _drag(box: Box) -> Action:
-    left, top, right, bottom = box
-    return Action("drag_xy", (left, top + LINE, right, bottom - LINE))
+    return left, top, left + width, top + height
 
 
 def _marked(page: Page, box: Box, around: Box) -> bool:
     """Whether the text in a box is marked and nothing else, but for spaces, around it."""
-    left, top, right, bottom = around
+    left, top, right, bottom = map(round, box)
     picture = page.screenshot.astype(int)
     red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
     highlight = (red < 90) & (green > 70) & (green < 140) & (blue > 180)
     black = picture.max(axis=2) < 110
     inside = np.zeros_like(black)
-    inside[box[1] : box[3], box[0] : box[2]] = True
+    inside[top:bottom, left:right] = True
     near = np.zeros_like(black)
-    near[max(0, box[1] - LEADING) : box[3] + LEADING, max(0, box[0] - SPACE) : box[2] + SPACE] = True
+    near[max(0, top - LEADING) : bottom + LEADING, max(0, left - SPACE) : right + SPACE] = True
+    left, top, right, bottom = map(round, around)
     outside = np.zeros_like(black)
     outside[top:bottom, left:right] = True
     outside &= ~near
@@ -114,7 +112,9 @@ def text_editor(page: Page) -> Action:
     if not marked and everything:
         return Action("press", ("Control+A",)) if editor.has("focused") else click(editor)
     if not marked:
-        return _drag(box)
+        left, top, right, bottom = box
+        middle = round((top + bottom) / 2)
+        return Action("drag_xy", (round(left), middle, round(right), middle))
     if kind != "color":
         return click(page.find("button", cls=BUTTONS[kind]))
     if opened is None:
@@ -136,37 +136,14 @@ def _colour(element: Element) -> str | None:
 
 
 def _word(page: Page, word: str) -> Box:
-    """Where a word of the editor stands: read from the first picture, on which nothing is marked or styled."""
+    """Where a word of the editor stands on the first page, on which nothing is styled, which can cut words in two."""
     first = page.past[0][0] if page.past else page
-    editor = first.find("div", cls="ql-editor")
-    words = editor.text.split() if editor else []
-    if editor is None or word not in words:
-        raise OracleError(f"{word!r} is not among the words of the editor, {words}")
-    for space in (4, 3, 5):  # hardly more than what lies between a comma and a full stop
-        boxes = _words(first, _inside(first, editor), space)
-        if len(boxes) == len(words):
-            return boxes[words.index(word)]
-    raise OracleError(f"the picture cannot be cut into the words {words}")
+    found = first.find(WORD, text=word)
+    if found is None:
+        raise OracleError(f"{word!r} is not among the words of the editor")
+    return _box(first, found)
 
 
 def _inside(page: Page, editor: Element) -> Box:
     left, top, right, bottom = _box(page, editor)
     return left + RING, top + RING, right - RING, bottom - RING
-
-
-def _words(page: Page, box: Box, space: int) -> list[Box]:
-    """The words in a box of black text on white, line by line."""
-    left, top, right, bottom = box
-    ink = page.screenshot[top:bottom, left:right].min(axis=2) < 160
-    return [
-        (left + start, top + upper, left + end, top + lower)
-        for upper, lower in _runs(ink.any(axis=1), LEADING // 2)  # more than lies below the dot of an i
-        for start, end in _runs(ink[upper:lower].any(axis=0), space)
-    ]
-
-
-def _runs(filled: np.ndarray, gap: int) -> list[tuple[int, int]]:
-    """Starts and ends of what lies between gaps of at least that many empty places."""
-    places = np.flatnonzero(filled)
-    breaks = np.flatnonzero(np.diff(places) > gap) + 1
-    return [(int(run[0]), int(run[-1]) + 1) for run in np.split(places, breaks) if len(run)]

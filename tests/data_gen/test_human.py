@@ -348,7 +348,7 @@ def test_a_dataset_of_other_demonstrations_is_not_overwritten_unasked(folder, tm
     quiet = Console(quiet=True)
     import_demos(ImportDemosConfig(folder, tmp_path / "out", workers=1), quiet)
     fewer = {"tasks": ("enter-text",), "workers": 1}
-    with pytest.raises(DatasetError, match="another demonstrations"):
+    with pytest.raises(DatasetError, match=r"made otherwise \(demonstrations "):
         import_demos(ImportDemosConfig(folder, tmp_path / "out", **fewer), quiet)
     import_demos(ImportDemosConfig(folder, tmp_path / "out", **fewer, overwrite=True), quiet)
 

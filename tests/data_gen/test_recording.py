@@ -81,7 +81,7 @@ def test_each_gesture_becomes_one_action_on_the_page_before_it(form):
     assert str(episode.steps[-1].action) == 'done "found \\"it\\""'
     pages = [step.observation["html"] for step in episode.steps]
     assert "Bort" not in pages[0] and "focused" not in pages[0] and "value=Bort" in pages[1]
-    assert "old" in pages[1] and "new text" in pages[2]
+    assert "<w>old</w>" in pages[1] and "<w>new</w> <w>text</w>" in pages[2]
     assert [" checked" in page for page in pages[2:5]] == [False, True, False]
     assert "sent" not in pages[7] and "sent" in pages[8] and "Second" in pages[9]
     assert episode.success and episode.seed is None

@@ -87,8 +87,15 @@ def test_a_dataset_of_them_is_read_for_training_and_goes_on(tmp_path, monkeypatc
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == shards
 
 
-@pytest.mark.parametrize("wrong", [{"episodes": 0}, {"first_seed": 5_000_000}])
-def test_numbers_that_make_no_sense_are_refused(tmp_path, wrong):
-    with pytest.raises(DatasetError, match="at least"):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"episodes": 0}, "at least 1, got 0"),
+        ({"first_seed": 5_000_000}, "leave the training range"),
+        ({"first_seed": 999_999_999, "episodes": 2}, "seeds 999,999,999 to 1,000,000,000 leave the training range"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(tmp_path, wrong, told):
+    with pytest.raises(DatasetError, match=told):
         synthesize(SynthesizeConfig(tmp_path / "made", **wrong))
     assert not (tmp_path / "made").exists()

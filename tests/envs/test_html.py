@@ -4,7 +4,7 @@ import pytest
 
 from envs.actuator import Actuator
 from envs.browser import shared
-from envs.html import format_html, parse_html
+from envs.html import WORD, format_html, parse_html
 from envs.miniwob import script
 
 
@@ -94,6 +94,24 @@ def test_listeners_make_an_element_active(page):
         "<p id=g>gone</p><script>f=()=>{};g.addEventListener('click', f);g.removeEventListener('click', f)</script>",
     )
     assert [p.text for p in parse_html(seen.html).find_all("p", ref=True)] == ["attribute", "listener"]
+
+
+def test_words_that_can_be_edited_have_boxes(page):
+    seen = see(
+        page,
+        "<style>body{margin:0;font:16px monospace}p{margin:0}</style><p>just read</p>"
+        "<div contenteditable style='width:100px;height:60px;overflow:auto'>"
+        "a<b>&lt;b</b>&nbsp; two\nlong_words<p>below</p>"
+        "<p style='margin-top:100px'>out of view</p></div>",
+    )
+    words = parse_html(seen.html).find_all(WORD)
+    assert [word.text for word in words] == ["a", "<b", "two", "long_words", "below"]
+    assert parse_html(seen.html).find("div").text == "a<b two long_words below out of view"
+    boxes = {word.text: seen.boxes[4 * word.index : 4 * word.index + 4] for word in words}
+    (x, y, width, height), (next_x, next_y, _, _) = boxes["a"], boxes["<b"]
+    assert x == 0 and abs(next_x - width) < 0.1 and next_y == y and 8 < width < 12 < height < 25
+    assert boxes["long_words"][0] == 0 and boxes["below"][1] > boxes["long_words"][1] > boxes["two"][1]
+    assert all(seen.refs[word.index] == -1 for word in words)
 
 
 def test_text_is_valid_and_survives(page):
