@@ -32,10 +32,11 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from policies import checkpoint
 from policies.batches import passes
+from policies.checkpoint import TENSORS
 from policies.data import Samples, TaskSampler, held_out, read_trajectories
 from policies.model import WebAgentModel
 from policies.options import TrainConfig
-from policies.run import TENSORS, TOKENS
+from policies.run import TOKENS
 from policies.stepping import multiplies_bf16
 from policies.train import new_optimizer, schedule, train, with_pictures
 

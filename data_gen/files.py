@@ -10,10 +10,9 @@ from pathlib import Path
 def write_whole(path: Path, content: str | bytes, private: bool = False) -> None:
     """Writes a file, and the folders that it lies in, so that its name never stands for half of it.
 
-    Who may read what was there before may read it now; of a new file that is ``private``, its owner alone.
-
     That holds when it is killed half-way, and after a power failure. A link is followed. What is there and no regular
-    file, such as a pipe, is written into.
+    file, such as a pipe, is written into. Who might read what was there before may read it now; of a new file that is
+    ``private``, its owner alone.
 
     Raises:
         OSError: if it cannot be written; then nothing is left of it.

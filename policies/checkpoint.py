@@ -25,6 +25,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from policies import start_pages
 from policies.config import ModelConfig
 from policies.processor import Processor
 
@@ -36,8 +37,8 @@ FORMAT = 3
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
-BESIDE = ("start_pages.bin", "adapter", "training.safetensors", "training.json")
-"""What a training puts beside a checkpoint's files."""
+TENSORS, STATE, ADAPTER = "training.safetensors", "training.json", "adapter"
+"""What a training puts beside them: what it goes on from, and the folder of the T5's adapters."""
 
 PARTS = "onnx"
 """Key of the configuration under which one that was exported names its ONNX files."""
@@ -244,7 +245,9 @@ def replaceable(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     ours = isinstance(config, dict) and "format" in config  # of whatever version
-    return ours and all(name in (*files(), *BESIDE) or name.endswith(".onnx") for name in found)
+    return ours and all(
+        name in (*files(), start_pages.FILE, TENSORS, STATE, ADAPTER) or name.endswith(".onnx") for name in found
+    )
 
 
 def write_json(file: Path, content: dict) -> None:

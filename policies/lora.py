@@ -22,8 +22,6 @@ T5_LAYERS = ("q", "k", "v", "o", "wi_0", "wi_1", "wo")
 VIT_LAYERS = ("qkv", "attn.proj", "fc1", "fc2")
 OFFSET_HEAD = "offset_head."
 """How the names of the weights begin that ``--trained offsets`` trains."""
-ADAPTER = "adapter"
-"""Folder of the T5's adapters beside a checkpoint's files."""
 
 
 def adapt(model: WebAgentModel, rank: int, vit: VitTraining, trained: Trained = "all") -> None:
@@ -76,11 +74,11 @@ def save_adapter(model: WebAgentModel, folder: Path) -> None:
     """
     adapters = [module for module in model.t5.modules() if isinstance(module, LoraLayer)]
     if adapters:
-        (folder / ADAPTER).mkdir()
-        _config(adapters[0].r["default"], T5_LAYERS).save_pretrained(str(folder / ADAPTER))
+        (folder / checkpoint.ADAPTER).mkdir()
+        _config(adapters[0].r["default"], T5_LAYERS).save_pretrained(str(folder / checkpoint.ADAPTER))
         named = {
             f"base_model.model.{name.replace('.default', '')}": tensor.detach().cpu().contiguous()
             for name, tensor in model.t5.named_parameters()
             if ".lora_" in name
         }
-        checkpoint.save_tensors(folder / ADAPTER / "adapter_model.safetensors", named)
+        checkpoint.save_tensors(folder / checkpoint.ADAPTER / "adapter_model.safetensors", named)

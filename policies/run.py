@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from policies import checkpoint, start_pages
 from policies.card import training_card
+from policies.checkpoint import STATE, TENSORS
 from policies.data import TrainError
 from policies.lora import merged, save_adapter
 from policies.model import WebAgentModel
@@ -26,7 +27,7 @@ from policies.options import TrainConfig
 from policies.processor import Processor
 from policies.tokens import digest
 
-TENSORS, STATE, LOG, TOKENS, BOARD = "training.safetensors", "training.json", "log.jsonl", "tokens", "tensorboard"
+LOG, TOKENS, BOARD = "log.jsonl", "tokens", "tensorboard"
 CHECKPOINT = "step-{:07d}"
 
 BEGUN = (TOKENS, LOG, BOARD, CHECKPOINT.format(0))
